@@ -1,0 +1,44 @@
+/**
+ * The contract of a loop that makes the world agree with the objects.
+ *
+ * An event only queues a key; `reconcile(key)` reads the present and may run twice. Failures come back with back-off.
+ *
+ * @module
+ */
+import type { ClientFactory } from '../client/client.ts'
+import type { Cache } from '../cache/cache.ts'
+import type { Clock } from '../clock.ts'
+
+export interface ControllerContext {
+  /** Live state, without a copy. Only to be read. */
+  cache: Cache
+  clients: ClientFactory
+  clock: Clock
+  /** Draws in [0, 1). */
+  random(): number
+  newUid(): string
+  log: { debug(fields: object, text: string): void; info(fields: object, text: string): void; warn(fields: object, text: string): void; error(fields: object, text: string): void }
+  /** PEM bundle that clients use to trust this server (`--root-ca-file`, else the server's own CA). */
+  rootCA: string
+  config: ControllerConfig
+}
+
+export interface ControllerConfig {
+  /** PEM, for CSR signing; undefined: nothing is signed. */
+  clusterSigning?: { certificate: string; key: string }
+  /** Period of the legacy token cleaner's view, seconds. */
+  legacyTokenCleanUpSeconds: number
+  /** How many objects a kind of worker handles at once; default per controller. */
+  concurrency?: Readonly<Record<string, number>>
+  /** Signs legacy (secret) service account tokens. */
+  signLegacyToken?(claims: { namespace: string; secretName: string; serviceAccountName: string; serviceAccountUid: string }): Promise<string>
+  /** kube-controller-manager's `--cluster-signing-duration`, seconds. */
+  clusterSigningDurationSeconds: number
+}
+
+export interface Controller {
+  /** kube-controller-manager's name: `serviceaccount-controller`, `garbage-collector-controller`. */
+  readonly name: string
+  /** Runs until the signal aborts; resolves when its watches are set up. */
+  start(context: ControllerContext, signal: AbortSignal): Promise<void>
+}
