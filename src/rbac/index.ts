@@ -1,0 +1,343 @@
+/**
+ * From a subject to the rules bound to it, kept up to date while roles and bindings change in any order.
+ *
+ * A decision costs the rules of its own subjects; bindings of others cost nothing.
+ *
+ * @see plugin/pkg/auth/authorizer/rbac/rbac.go, pkg/registry/rbac/validation/rule.go
+ * @module
+ */
+import { quote } from '../api/status.ts'
+import type { PolicyRule, RoleRef, Subject } from '../api/types/rbac/v1.ts'
+import type { Cache, CacheEvent, Subscription } from '../cache/cache.ts'
+import { type CompiledRule, combinedResource, compiledRuleAllows, compileRule, type RuleRequest } from './evaluate.ts'
+
+/** Who asks, as far as RBAC looks at it. */
+export interface RbacUser {
+  username: string
+  groups: readonly string[]
+}
+
+/** One role by name, whether it exists or not: bindings may come before their role, and outlive it. */
+interface RoleSlot {
+  readonly key: string
+  /** Undefined while there is no such role. */
+  rules: readonly CompiledRule[] | undefined
+  grants: number
+}
+
+/** A binding of either kind. */
+export interface Grant {
+  readonly name: string
+  /** `''` for a ClusterRoleBinding. */
+  readonly namespace: string
+  readonly roleRef: RoleRef
+  readonly subjects: readonly Subject[]
+}
+
+interface IndexedGrant extends Grant {
+  readonly role: RoleSlot
+}
+
+/** Grants of one subject, by name of the binding. */
+interface SubjectGrants {
+  cluster: IndexedGrant[]
+  namespaces: Map<string, IndexedGrant[]> | undefined
+}
+
+/** What a visitor sees: a rule with the binding that gives it, or why a binding gives none. Answers false to stop. */
+export type RuleVisitor = (grant: Grant, rule: PolicyRule | undefined, error: string | undefined) => boolean
+
+export type RbacDecision = { allowed: true; reason: string } | { allowed: false; errors: readonly string[] }
+
+const NO_GRANTS: readonly IndexedGrant[] = []
+const RBAC_GROUP = 'rbac.authorization.k8s.io'
+
+/** Cache ids of the four kinds that an index follows. */
+export const RBAC_CACHES = ['clusterroles', 'roles', 'clusterrolebindings', 'rolebindings'].map(
+  (resource) => `${RBAC_GROUP}/v1/${resource}`,
+)
+
+export class RbacIndex {
+  readonly #roles = new Map<string, RoleSlot>()
+  readonly #grants = new Map<string, IndexedGrant>()
+  readonly #users = new Map<string, SubjectGrants>()
+  readonly #groups = new Map<string, SubjectGrants>()
+
+  /** Roles and bindings of a running cache; `close` of the answer stops following. */
+  follow(cache: Pick<Cache, 'resource'>): Subscription {
+    const subscriptions = RBAC_CACHES.map((id) => {
+      const resource = cache.resource(id)
+      if (resource === undefined) throw new TypeError(`the cache keeps no ${id}`)
+      const isRole = id.endsWith('roles')
+      return resource.follow((event) => (isRole ? this.#roleEvent(event) : this.#bindingEvent(event)))
+    })
+    return {
+      close() {
+        for (const subscription of subscriptions) subscription.close()
+      },
+    }
+  }
+
+  #roleEvent({ type, object }: CacheEvent): void {
+    const role = object.object
+    const { name = '', namespace = '' } = role.metadata ?? {}
+    this.setRole(namespace, name, type === 'DELETED' ? undefined : (role['rules'] ?? []))
+  }
+
+  #bindingEvent({ type, object }: CacheEvent): void {
+    const binding = object.object
+    const { name = '', namespace = '' } = binding.metadata ?? {}
+    this.setBinding(
+      namespace,
+      name,
+      type === 'DELETED' ? undefined : { roleRef: binding['roleRef'] ?? {}, subjects: binding['subjects'] ?? [] },
+    )
+  }
+
+  /** A Role, or with namespace `''` a ClusterRole; `rules` undefined once it is gone. */
+  setRole(namespace: string, name: string, rules: readonly PolicyRule[] | undefined): void {
+    const key = roleKey(namespace, name)
+    const slot = this.#roles.get(key)
+    if (slot !== undefined) {
+      slot.rules = rules?.map(compileRule)
+      if (rules === undefined && slot.grants === 0) this.#roles.delete(key)
+    } else if (rules !== undefined) {
+      this.#roles.set(key, { key, rules: rules.map(compileRule), grants: 0 })
+    }
+  }
+
+  /** A RoleBinding, or with namespace `''` a ClusterRoleBinding; undefined once it is gone. */
+  setBinding(namespace: string, name: string, binding: { roleRef: RoleRef; subjects: readonly Subject[] } | undefined): void {
+    const key = roleKey(namespace, name)
+    const old = this.#grants.get(key)
+    if (old !== undefined) {
+      this.#unlink(old)
+      this.#grants.delete(key)
+      if (--old.role.grants === 0 && old.role.rules === undefined) this.#roles.delete(old.role.key)
+    }
+    if (binding === undefined) return
+    const grant: IndexedGrant = {
+      name,
+      namespace,
+      roleRef: binding.roleRef,
+      subjects: binding.subjects,
+      role: this.#slotOf(binding.roleRef, namespace),
+    }
+    grant.role.grants++
+    this.#grants.set(key, grant)
+    for (const [table, subject] of this.#placesOf(grant)) {
+      let grants = table.get(subject)
+      if (grants === undefined) {
+        grants = { cluster: [], namespaces: undefined }
+        table.set(subject, grants)
+      }
+      insert(listOf(grants, namespace), grant)
+    }
+  }
+
+  #unlink(grant: IndexedGrant): void {
+    for (const [table, subject] of this.#placesOf(grant)) {
+      const grants = table.get(subject)
+      if (grants === undefined) continue
+      const list = listOf(grants, grant.namespace)
+      remove(list, grant)
+      if (list.length === 0 && grant.namespace !== '') grants.namespaces?.delete(grant.namespace)
+      if (grants.cluster.length === 0 && (grants.namespaces === undefined || grants.namespaces.size === 0)) table.delete(subject)
+    }
+  }
+
+  /** Where a grant is kept: each subject once, in the binding's own order. */
+  *#placesOf(grant: Grant): Iterable<[Map<string, SubjectGrants>, string]> {
+    const users = new Set<string>()
+    const groups = new Set<string>()
+    for (const subject of grant.subjects) {
+      if (subject.kind === 'Group') groups.add(subject.name ?? '')
+      else {
+        const username = subjectUsername(subject, grant.namespace)
+        if (username !== undefined) users.add(username)
+      }
+    }
+    for (const user of users) yield [this.#users, user]
+    for (const group of groups) yield [this.#groups, group]
+  }
+
+  /** The slot that a reference means; for a kind that is none, one that never gets rules. */
+  #slotOf(roleRef: RoleRef, namespace: string): RoleSlot {
+    const name = roleRef.name ?? ''
+    const key = roleRef.kind === 'Role' ? roleKey(namespace, name) : roleRef.kind === 'ClusterRole' ? roleKey('', name) : ''
+    if (key === '' || (roleRef.kind === 'Role' && namespace === '')) return { key: '', rules: undefined, grants: 0 }
+    let slot = this.#roles.get(key)
+    if (slot === undefined) {
+      slot = { key, rules: undefined, grants: 0 }
+      this.#roles.set(key, slot)
+    }
+    return slot
+  }
+
+  /** Whether some rule of the user allows the request: cluster-wide bindings first, then those of the request's namespace. */
+  decide(user: RbacUser, namespace: string, request: RuleRequest): RbacDecision {
+    const combined = request.isResource ? combinedResource(request) : ''
+    let errors: Set<string> | undefined
+    for (let scope = 0; scope < (namespace === '' ? 1 : 2); scope++) {
+      const where = scope === 0 ? '' : namespace
+      for (let i = -1; i < user.groups.length; i++) {
+        const grants = i < 0 ? this.#users.get(user.username) : this.#groups.get(user.groups[i]!)
+        if (grants === undefined) continue
+        for (const grant of grantsIn(grants, where)) {
+          const rules = grant.role.rules
+          if (rules === undefined) {
+            errors ??= new Set()
+            errors.add(missingRole(grant))
+            continue
+          }
+          for (const rule of rules) {
+            if (compiledRuleAllows(rule, request, combined))
+              return { allowed: true, reason: `RBAC: allowed by ${describeGrant(grant, user)}` }
+          }
+        }
+      }
+    }
+    return { allowed: false, errors: errors === undefined ? [] : [...errors] }
+  }
+
+  /** Every rule of a user at a namespace (`''`: cluster-wide ones only), in order of binding names, cluster-wide ones first. */
+  visit(user: RbacUser, namespace: string, visitor: RuleVisitor): void {
+    for (const grant of this.grantsOf(user, namespace) as IndexedGrant[]) {
+      if (grant.role.rules === undefined) {
+        if (!visitor(grant, undefined, missingRole(grant))) return
+        continue
+      }
+      for (const { rule } of grant.role.rules) if (!visitor(grant, rule, undefined)) return
+    }
+  }
+
+  /** The bindings that apply to a user at a namespace, each once. */
+  grantsOf(user: RbacUser, namespace: string): Grant[] {
+    const found: Grant[] = []
+    for (const where of namespace === '' ? [''] : ['', namespace]) {
+      const here = new Set<IndexedGrant>()
+      for (const subject of [this.#users.get(user.username), ...user.groups.map((group) => this.#groups.get(group))]) {
+        if (subject !== undefined) for (const grant of grantsIn(subject, where)) here.add(grant)
+      }
+      found.push(...[...here].sort((a, b) => (a.name < b.name ? -1 : 1)))
+    }
+    return found
+  }
+
+  /** All rules of a user, and why some could not be found. */
+  rulesFor(user: RbacUser, namespace: string): { rules: PolicyRule[]; errors: string[] } {
+    const rules: PolicyRule[] = []
+    const errors = new Set<string>()
+    this.visit(user, namespace, (_, rule, error) => {
+      if (rule !== undefined) rules.push(rule)
+      if (error !== undefined) errors.add(error)
+      return true
+    })
+    return { rules, errors: [...errors] }
+  }
+
+  /** Rules of a Role, or with namespace `''` of a ClusterRole; undefined when there is none. */
+  roleRules(namespace: string, name: string): PolicyRule[] | undefined {
+    return this.#roles.get(roleKey(namespace, name))?.rules?.map(({ rule }) => rule)
+  }
+
+  /** The whole index as plain data, the same for the same objects whatever their history: for tests and diagnosis. */
+  describe(): unknown {
+    const grants = (list: readonly IndexedGrant[]) =>
+      list.map((grant) => [describeBinding(grant), grant.role.rules?.map(({ rule }) => rule) ?? 'missing'])
+    const table = (map: ReadonlyMap<string, SubjectGrants>) =>
+      [...map]
+        .sort(byFirst)
+        .map(([subject, { cluster, namespaces }]) => [
+          subject,
+          grants(cluster),
+          [...(namespaces ?? [])].sort(byFirst).map(([name, list]) => [name, grants(list)]),
+        ])
+    return {
+      users: table(this.#users),
+      groups: table(this.#groups),
+      roles: [...this.#roles].sort(byFirst).map(([key, { grants: count }]) => [key, count]),
+    }
+  }
+}
+
+const byFirst = (a: readonly [string, ...unknown[]], b: readonly [string, ...unknown[]]) => (a[0] < b[0] ? -1 : 1)
+
+/** A slash cannot be in either name. */
+function roleKey(namespace: string, name: string): string {
+  return `${namespace}/${name}`
+}
+
+function listOf(grants: SubjectGrants, namespace: string): IndexedGrant[] {
+  if (namespace === '') return grants.cluster
+  grants.namespaces ??= new Map()
+  let list = grants.namespaces.get(namespace)
+  if (list === undefined) {
+    list = []
+    grants.namespaces.set(namespace, list)
+  }
+  return list
+}
+
+function grantsIn(grants: SubjectGrants, namespace: string): readonly IndexedGrant[] {
+  return namespace === '' ? grants.cluster : (grants.namespaces?.get(namespace) ?? NO_GRANTS)
+}
+
+/** First place whose name is not before `name`. */
+function placeOf(list: readonly IndexedGrant[], name: string): number {
+  let low = 0
+  let high = list.length
+  // Loading comes in order of names: the end is the likely place.
+  if (high > 0 && list[high - 1]!.name < name) return high
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (list[middle]!.name < name) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function insert(list: IndexedGrant[], grant: IndexedGrant): void {
+  list.splice(placeOf(list, grant.name), 0, grant)
+}
+
+function remove(list: IndexedGrant[], grant: IndexedGrant): void {
+  const place = placeOf(list, grant.name)
+  if (list[place] === grant) list.splice(place, 1)
+}
+
+/** The user that a User or ServiceAccount subject means; undefined for groups, unknown kinds and accounts of no namespace. */
+export function subjectUsername(subject: Subject, bindingNamespace: string): string | undefined {
+  if (subject.kind === 'User') return subject.name ?? ''
+  if (subject.kind !== 'ServiceAccount') return undefined
+  const namespace = subject.namespace || bindingNamespace
+  return namespace === '' ? undefined : `system:serviceaccount:${namespace}:${subject.name ?? ''}`
+}
+
+export function subjectApplies(subject: Subject, user: RbacUser, bindingNamespace: string): boolean {
+  return subject.kind === 'Group' ? user.groups.includes(subject.name ?? '') : subjectUsername(subject, bindingNamespace) === user.username
+}
+
+/** `ClusterRoleBinding "b" of ClusterRole "r" to Group "g"`: the first subject of the binding that applies. */
+export function describeGrant(grant: Grant, user: RbacUser): string {
+  const subject = grant.subjects.find((one) => subjectApplies(one, user, grant.namespace))
+  return `${describeBinding(grant)} to ${subject === undefined ? 'nobody' : describeSubject(subject, grant.namespace)}`
+}
+
+function describeBinding({ name, namespace, roleRef }: Grant): string {
+  const binding = namespace === '' ? `ClusterRoleBinding ${quote(name)}` : `RoleBinding ${quote(`${name}/${namespace}`)}`
+  return `${binding} of ${roleRef.kind} ${quote(roleRef.name ?? '')}`
+}
+
+function describeSubject(subject: Subject, bindingNamespace: string): string {
+  const name = subject.name ?? ''
+  if (subject.kind !== 'ServiceAccount') return `${subject.kind} ${quote(name)}`
+  return `ServiceAccount ${quote(`${name}/${subject.namespace || bindingNamespace}`)}`
+}
+
+function missingRole({ roleRef, namespace }: Grant): string {
+  const { kind = '', name = '' } = roleRef
+  if (kind === 'ClusterRole') return `clusterrole.${RBAC_GROUP} ${quote(name)} not found`
+  if (kind === 'Role' && namespace !== '') return `role.${RBAC_GROUP} ${quote(name)} not found`
+  return `unsupported role reference kind: ${quote(kind)}`
+}
