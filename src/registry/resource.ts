@@ -153,7 +153,7 @@ export interface Action {
 export interface RegistryAccess {
   get(resource: string, key: { namespace: string; name: string }): KubeObject | undefined
   /** Read, change, write; repeated on conflict. `change` may throw. Answers what was stored. */
-  update(resource: string, key: { namespace: string; name: string }, change: (object: KubeObject) => void, options?: { subresource?: string; user?: UserInfo; fieldManager?: string; dryRun?: boolean }): Promise<KubeObject>
+  update(resource: string, key: { namespace: string; name: string }, change: (object: KubeObject) => void, options?: { subresource?: string; user?: UserInfo; fieldManager?: string; dryRun?: boolean; /** Straight to the store: no strategy, no admission, no validation, no managed fields (`pods/binding`). */ direct?: boolean }): Promise<KubeObject>
   create(resource: string, object: KubeObject, options?: { user?: UserInfo; fieldManager?: string; dryRun?: boolean }): Promise<KubeObject>
   delete(resource: string, key: { namespace: string; name: string }, options?: { gracePeriodSeconds?: number; preconditions?: { uid?: string; resourceVersion?: string }; propagationPolicy?: string; user?: UserInfo; dryRun?: boolean }): Promise<void>
 }
@@ -202,7 +202,7 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   /** Schema name: `io.k8s.api.core.v1.ServiceAccount`. */
   schema: string
   /** Where it is kept. Absent for resources that are only actions. Two definitions with one prefix are two versions of one object. */
-  storage?: { prefix: string; /** The version written, when not this one. */ as?: { group: string; version: string; kind: string } }
+  storage?: { prefix: string; /** The version written, when not this one. */ as?: { group: string; version: string; kind: string; schema: string } }
   /** Conversions when `storage.as` is another version: stored object to this version and back. Pure. */
   convert?: { fromStored(object: KubeObject): T; toStored(object: T): KubeObject }
   strategy: Strategy<T>
