@@ -1,0 +1,310 @@
+/**
+ * Checks of single values and fields that many kinds share, with upstream's words.
+ *
+ * A `…Errors` function judges a text and answers what is wrong with it; a `validate…` function turns that into errors of a field.
+ *
+ * @see apimachinery/pkg/util/validation/validation.go
+ * @see apimachinery/pkg/api/validate/content
+ * @see apimachinery/pkg/apis/meta/v1/validation/validation.go
+ * @module
+ */
+import { isDeepStrictEqual } from 'node:util'
+import { type FieldError, forbiddenField, invalidValue, required } from '../api/field.ts'
+import type { LabelSelector, LabelSelectorRequirement } from '../api/types/meta/v1.ts'
+
+const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
+const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`
+const DNS1035 = '[a-z]([-a-z0-9]*[a-z0-9])?'
+const LABEL_KEY = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'
+const CONFIG_KEY = '[-._a-zA-Z0-9]+'
+const UNDERSCORE_LABEL = '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?'
+const UNDERSCORE_SUBDOMAIN = `${UNDERSCORE_LABEL}(\\.${UNDERSCORE_LABEL})*`
+const HTTP_PATH = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+"
+
+const label = new RegExp(`^${LABEL}$`)
+const subdomain = new RegExp(`^${SUBDOMAIN}$`)
+const caselessSubdomain = new RegExp(`^${SUBDOMAIN}$`, 'i')
+const dns1035 = new RegExp(`^${DNS1035}$`)
+const labelKey = new RegExp(`^${LABEL_KEY}$`)
+const labelValue = new RegExp(`^(${LABEL_KEY})?$`)
+const configKey = new RegExp(`^${CONFIG_KEY}$`)
+const underscoreSubdomain = new RegExp(`^${UNDERSCORE_SUBDOMAIN}$`)
+const wildcardSubdomain = new RegExp(`^\\*\\.${SUBDOMAIN}$`)
+const httpPath = new RegExp(`^${HTTP_PATH}$`)
+
+const SUBDOMAIN_TEXT =
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character"
+
+export function regexText(text: string, pattern: string, ...examples: string[]): string {
+  if (examples.length === 0) return `${text} (regex used for validation is '${pattern}')`
+  return `${text} (e.g. ${examples.map((one) => `'${one}', `).join(' or ')}regex used for validation is '${pattern}')`
+}
+
+export function maxLengthText(length: number): string {
+  return `must be no more than ${length} characters`
+}
+
+export function dns1123LabelErrors(value: string): string[] {
+  const errors: string[] = []
+  if (byteLength(value) > 63) errors.push(maxLengthText(63))
+  if (!label.test(value)) {
+    errors.push(
+      subdomain.test(value)
+        ? 'must not contain dots'
+        : regexText("a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character", LABEL, 'my-name', '123-abc'),
+    )
+  }
+  return errors
+}
+
+export function dns1123SubdomainErrors(value: string): string[] {
+  const errors: string[] = []
+  if (byteLength(value) > 253) errors.push(maxLengthText(253))
+  if (!subdomain.test(value)) errors.push(regexText(SUBDOMAIN_TEXT, SUBDOMAIN, 'example.com'))
+  return errors
+}
+
+export function caselessSubdomainErrors(value: string): string[] {
+  const errors: string[] = []
+  if (byteLength(value) > 253) errors.push('must be no more than 253 bytes')
+  if (!caselessSubdomain.test(value)) {
+    errors.push(regexText("an RFC 1123 subdomain must consist of alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character", SUBDOMAIN, 'Example.com'))
+  }
+  return errors
+}
+
+export function underscoreSubdomainErrors(value: string): string[] {
+  const errors: string[] = []
+  if (byteLength(value) > 253) errors.push(maxLengthText(253))
+  if (!underscoreSubdomain.test(value)) {
+    errors.push(regexText("a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character", UNDERSCORE_SUBDOMAIN, 'example.com'))
+  }
+  return errors
+}
+
+export function wildcardSubdomainErrors(value: string): string[] {
+  const errors: string[] = []
+  if (byteLength(value) > 253) errors.push(maxLengthText(253))
+  if (!wildcardSubdomain.test(value)) {
+    const text = "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character"
+    errors.push(regexText(text, `\\*\\.${SUBDOMAIN}`, '*.example.com'))
+  }
+  return errors
+}
+
+export function dns1035LabelErrors(value: string): string[] {
+  const errors: string[] = []
+  if (byteLength(value) > 63) errors.push(maxLengthText(63))
+  if (!dns1035.test(value)) {
+    errors.push(regexText("a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character", DNS1035, 'my-name', 'abc-123'))
+  }
+  return errors
+}
+
+export function pathSegmentErrors(name: string): string[] {
+  if (name === '.' || name === '..') return [`may not be '${name}'`]
+  return ['/', '%'].filter((one) => name.includes(one)).map((one) => `may not contain '${one}'`)
+}
+
+/** Label keys, and everything else that is `[prefix/]name`. */
+export function qualifiedNameErrors(value: string): string[] {
+  const text = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
+  const nameText = regexText(text, LABEL_KEY, 'MyName', 'my.name', '123-abc')
+  const parts = value.split('/')
+  if (parts.length > 2) return [`a valid label key ${nameText} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`]
+  const errors: string[] = []
+  const name = parts.at(-1) ?? ''
+  const prefix = parts.length === 2 ? parts[0] : undefined
+  if (prefix === '') errors.push('prefix part must be non-empty')
+  else if (prefix !== undefined) {
+    if (byteLength(prefix) > 253) errors.push('prefix part must be no more than 253 bytes')
+    if (!subdomain.test(prefix)) errors.push(`prefix part ${regexText(SUBDOMAIN_TEXT, SUBDOMAIN, 'example.com')}`)
+  }
+  if (name === '') errors.push('name part must be non-empty')
+  else if (byteLength(name) > 63) errors.push('name part must be no more than 63 bytes')
+  if (!labelKey.test(name)) errors.push(`name part ${nameText}`)
+  return errors
+}
+
+export function labelValueErrors(value: string): string[] {
+  const errors: string[] = []
+  if (byteLength(value) > 63) errors.push('must be no more than 63 bytes')
+  if (!labelValue.test(value)) {
+    const text = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
+    errors.push(regexText(text, `(${LABEL_KEY})?`, 'MyValue', 'my_value', '12345'))
+  }
+  return errors
+}
+
+export function configMapKeyErrors(value: string): string[] {
+  const errors: string[] = []
+  if (byteLength(value) > 253) errors.push(maxLengthText(253))
+  if (!configKey.test(value)) errors.push(regexText("a valid config key must consist of alphanumeric characters, '-', '_' or '.'", CONFIG_KEY, 'key.name', 'KEY_NAME', 'key-name'))
+  if (value === '.' || value === '..') errors.push(`must not be '${value}'`)
+  else if (value.startsWith('..')) errors.push("must not start with '..'")
+  return errors
+}
+
+export function portNumberErrors(port: number | undefined): string[] {
+  return rangeErrors(port ?? 0, 1, 65535)
+}
+
+export function portNameErrors(port: string): string[] {
+  const errors: string[] = []
+  if (byteLength(port) > 15) errors.push(maxLengthText(15))
+  if (!/^[-a-z0-9]+$/.test(port)) errors.push('must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)')
+  if (!/[a-z]/.test(port)) errors.push('must contain at least one letter (a-z)')
+  if (port.includes('--')) errors.push('must not contain consecutive hyphens')
+  if (port.startsWith('-') || port.endsWith('-')) errors.push('must not begin or end with a hyphen')
+  return errors
+}
+
+export function rangeErrors(value: number, low: number, high: number): string[] {
+  return value >= low && value <= high ? [] : [`must be between ${low} and ${high}, inclusive`]
+}
+
+export function percentErrors(value: string): string[] {
+  return /^[0-9]+%$/.test(value) ? [] : [regexText("a valid percent string must be a numeric string followed by an ending '%'", '[0-9]+%', '1%', '93%')]
+}
+
+/** Each text as an `Invalid value` of the field. */
+export function each(field: string, value: unknown, texts: readonly string[]): FieldError[] {
+  return texts.map((text) => invalidValue(field, value, text))
+}
+
+/** NameRule of most kinds. A prefix may end in dashes, which the generated part completes. */
+export function nameIsDNSSubdomain(name: string, prefix: boolean): string[] {
+  return dns1123SubdomainErrors(prefix ? maskTrailingDash(name) : name)
+}
+
+export function nameIsDNSLabel(name: string, prefix: boolean): string[] {
+  return dns1123LabelErrors(prefix ? maskTrailingDash(name) : name)
+}
+
+/** NameRule of RBAC kinds and others that take any path segment. */
+export function nameIsPathSegment(name: string, prefix: boolean): string[] {
+  return prefix ? ['/', '%'].filter((one) => name.includes(one)).map((one) => `may not contain '${one}'`) : pathSegmentErrors(name)
+}
+
+export function validateQualifiedName(value: string, field: string): FieldError[] {
+  return each(field, value, qualifiedNameErrors(value))
+}
+
+export function validateDNS1123Label(value: string, field: string): FieldError[] {
+  return each(field, value, dns1123LabelErrors(value))
+}
+
+export function validateDNS1123Subdomain(value: string, field: string): FieldError[] {
+  return each(field, value, dns1123SubdomainErrors(value))
+}
+
+/** A label key in a field. */
+export function validateLabelName(value: string, field: string): FieldError[] {
+  return each(field, value, qualifiedNameErrors(value))
+}
+
+export function validateLabels(labels: Readonly<Record<string, string>> | undefined, field: string): FieldError[] {
+  return Object.entries(labels ?? {}).flatMap(([key, value]) => [...validateLabelName(key, field), ...each(field, value, labelValueErrors(value))])
+}
+
+export interface LabelSelectorOptions {
+  /** Values that are no label values were stored before they were checked. */
+  allowInvalidLabelValue?: boolean
+}
+
+export function validateLabelSelector(selector: LabelSelector | undefined, field: string, options: LabelSelectorOptions = {}): FieldError[] {
+  if (selector === undefined) return []
+  return [
+    ...validateLabels(selector.matchLabels, `${field}.matchLabels`),
+    ...(selector.matchExpressions ?? []).flatMap((one, index) => validateLabelSelectorRequirement(one, `${field}.matchExpressions[${index}]`, options)),
+  ]
+}
+
+export function validateLabelSelectorRequirement(requirement: LabelSelectorRequirement, field: string, options: LabelSelectorOptions = {}): FieldError[] {
+  const errors: FieldError[] = []
+  const values = requirement.values ?? []
+  switch (requirement.operator) {
+    case 'In':
+    case 'NotIn':
+      if (values.length === 0) errors.push(required(`${field}.values`, "must be specified when `operator` is 'In' or 'NotIn'"))
+      break
+    case 'Exists':
+    case 'DoesNotExist':
+      if (values.length > 0) errors.push(forbiddenField(`${field}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
+      break
+    default:
+      errors.push(invalidValue(`${field}.operator`, requirement.operator ?? '', 'not a valid selector operator'))
+  }
+  errors.push(...validateLabelName(requirement.key ?? '', `${field}.key`))
+  if (options.allowInvalidLabelValue !== true) values.forEach((value, index) => errors.push(...each(`${field}.values[${index}]`, value, labelValueErrors(value))))
+  return errors
+}
+
+/** Whether a stored selector would fail today's check of label values, so that an update may keep it. */
+export function selectorHasInvalidLabelValue(selector: LabelSelector | undefined): boolean {
+  return (selector?.matchExpressions ?? []).some((one) => (one.values ?? []).some((value) => labelValueErrors(value).length > 0))
+}
+
+export function validateNonnegative(value: number | bigint, field: string): FieldError[] {
+  return value < 0 ? [invalidValue(field, value, 'must be greater than or equal to 0')] : []
+}
+
+export function validatePositive(value: number | bigint, field: string): FieldError[] {
+  return value <= 0 ? [invalidValue(field, value, 'must be greater than 0')] : []
+}
+
+export function validateImmutable(value: unknown, old: unknown, field: string): FieldError[] {
+  return semanticEqual(value, old) ? [] : [invalidValue(field, value, 'field is immutable')]
+}
+
+/** Equality in which an absent member, an empty list and an empty map are the same, as in Go's Semantic.DeepEqual. */
+export function semanticEqual(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (isEmpty(a) || isEmpty(b)) return isEmpty(a) && isEmpty(b)
+  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((one, index) => semanticEqual(one, b[index]))
+  if (!isObject(a) || !isObject(b)) return isDeepStrictEqual(a, b)
+  for (const key of Object.keys(a)) if (!semanticEqual(a[key], b[key])) return false
+  for (const key of Object.keys(b)) if (!Object.hasOwn(a, key) && !isEmpty(b[key])) return false
+  return true
+}
+
+/** A domain with at least three parts. */
+export function validateFullyQualifiedName(value: string, field: string): FieldError[] {
+  if (value === '') return [required(field)]
+  const errors = dns1123SubdomainErrors(value)
+  if (errors.length > 0) return [invalidValue(field, value, errors.join(','))]
+  if (value.split('.').length < 3) return [invalidValue(field, value, 'should be a domain with at least three segments separated by dots')]
+  return []
+}
+
+/** `acme.io/foo`, where the path may hold anything a URL path may. */
+export function validateDomainPrefixedPath(value: string, field: string): FieldError[] {
+  if (value === '') return [required(field)]
+  const slash = value.indexOf('/')
+  const host = value.slice(0, slash)
+  const path = value.slice(slash + 1)
+  if (slash <= 0 || path === '') return [invalidValue(field, value, 'must be a domain-prefixed path (such as "acme.io/foo")')]
+  const errors = each(field, host, dns1123SubdomainErrors(host))
+  if (!httpPath.test(path)) errors.push(invalidValue(field, path, regexText('Invalid path', HTTP_PATH)))
+  return errors
+}
+
+/** Length as Go's `len` counts it. */
+export function byteLength(text: string): number {
+  return Buffer.byteLength(text)
+}
+
+function maskTrailingDash(name: string): string {
+  // Upstream replaces the last of the dashes by a letter; without one the text is what it is.
+  return name.length > 1 && name.endsWith('-') ? `${name.slice(0, -2)}a` : name
+}
+
+function isEmpty(value: unknown): boolean {
+  if (value === undefined || value === null) return true
+  if (Array.isArray(value)) return value.length === 0
+  return isObject(value) && Object.keys(value).length === 0
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
