@@ -97,10 +97,6 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   holdsDeletion?(object: T): boolean
   /** Together with the first deletionTimestamp (a namespace's phase). */
   markDeleting?(object: T): void
-  /** When a DELETE sets the deletionTimestamp: what else changes with it (Namespace: `status.phase`). */
-  deletionStarts?(object: T): void
-  /** Whether an object being deleted holds on for reasons other than metadata.finalizers: false keeps it (Namespace: `spec.finalizers`). */
-  mayBeRemoved?(object: T): boolean
   /** Seconds after which the store drops the object (events). */
   ttlSeconds?(object: T, world: World): number | undefined
   /** Top-level members of the object that this endpoint resets, as field sets for server-side apply: `['status']`. */

@@ -46,10 +46,10 @@ export const namespaces = define<Namespace>({
     validate: validateNamespace,
     validateUpdate: validateNamespace,
     allowUnconditionalUpdate: true,
-    deletionStarts(namespace) {
+    markDeleting(namespace) {
       namespace.status = { ...namespace.status, phase: 'Terminating' }
     },
-    mayBeRemoved: (namespace) => (namespace.spec?.finalizers ?? []).length === 0,
+    holdsDeletion: (namespace) => (namespace.spec?.finalizers ?? []).length > 0,
     resetFields: ['status'],
   },
   fields: {
