@@ -53,7 +53,9 @@ declare const verified: unique symbol
 /** Claims whose signature, issuer, audience and times were checked; only `verifyToken` makes one. */
 export type VerifiedClaims = (BoundClaims | LegacyClaims) & { readonly [verified]: true }
 
-export type Verification = { ok: true; claims: VerifiedClaims; audiences: readonly string[] } | { ok: false; rejection: Rejection }
+export type Verification =
+  | { ok: true; claims: VerifiedClaims; audiences: readonly string[]; proof: Proof }
+  | { ok: false; rejection: Rejection }
 
 export interface VerifierSettings {
   keys: KeySource
