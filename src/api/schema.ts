@@ -23,9 +23,11 @@ export type Scalar =
   | 'raw' // runtime.RawExtension, JSON: any value
 
 export type ValueType =
-  | { kind: 'scalar'; scalar: Scalar }
+  /** `message`: the protobuf message of a `raw` value that has one of its own (`JSONSchemaPropsOrBool`). */
+  | { kind: 'scalar'; scalar: Scalar; message?: string }
   | { kind: 'struct'; name: string }
-  | { kind: 'list'; items: ValueType }
+  /** `wrapped`: a named list, which protobuf writes as a message holding it (`ExtraValue`). */
+  | { kind: 'list'; items: ValueType; wrapped?: boolean }
   | { kind: 'map'; values: ValueType }
 
 export interface Field {
@@ -33,6 +35,12 @@ export interface Field {
   /** Number in the protobuf message; undefined where the member has none of its own (an inlined one). */
   number?: number
   type: ValueType
+  /** A pointer in Go: its zero value is kept and written; absence is another thing. */
+  pointer?: boolean
+  /** How decoding errors name the Go type, where it does not follow from `type`: `v1.RestartPolicy`. */
+  goType?: string
+  /** Embedded Go structs between the type and this member, outermost first; JSON does not show them, protobuf and error texts do. */
+  embedded?: readonly { name: string; number?: number }[]
   /** Go's `omitempty` is absent: the member is always written, as its zero value when unset. */
   always: boolean
   /** Marked as required in OpenAPI. */
