@@ -59,7 +59,8 @@ function reconcileRole(existing: KubeObject, wanted: KubeObject): Reconciliation
 }
 
 function reconcileBinding(existing: KubeObject, wanted: KubeObject): Reconciliation | undefined {
-  if (!sameFields<RoleRef>(existing['roleRef'], wanted['roleRef'], ['apiGroup', 'kind', 'name'])) return { operation: 'recreate', object: wanted }
+  if (!sameFields<RoleRef>(existing['roleRef'], wanted['roleRef'], ['apiGroup', 'kind', 'name']))
+    return { operation: 'recreate', object: wanted }
   const object = structuredClone(existing)
   const changed = mergeMetadata(object, wanted)
   const present: Subject[] = existing['subjects'] ?? []
