@@ -1,0 +1,66 @@
+/**
+ * Plain JSON values as patches and field managers see them: own members only, whatever a key is called, and compared by value.
+ *
+ * @module
+ */
+
+export type JsonObject = Record<string, unknown>
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** A member that the object has itself; `__proto__` and `constructor` are keys like any other. */
+export function own(object: JsonObject, key: string): unknown {
+  return Object.hasOwn(object, key) ? object[key] : undefined
+}
+
+/** Sets a member under any name. */
+export function put(object: JsonObject, key: string, value: unknown): void {
+  if (key === '__proto__') Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
+  else object[key] = value
+}
+
+/** A copy that shares nothing with `value`. */
+export function copyJson<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(copyJson) as T
+  const copy: JsonObject = {}
+  for (const key of Object.keys(value)) put(copy, key, copyJson((value as JsonObject)[key]))
+  return copy as T
+}
+
+/** Equal as JSON: order of members does not count, a member that is undefined counts as absent, 5 and 5n are the same number. */
+export function equalJson(left: unknown, right: unknown): boolean {
+  if (left === right) return true
+  if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) return equalScalars(left, right)
+  if (Array.isArray(left)) {
+    if (!Array.isArray(right) || left.length !== right.length) return false
+    for (let i = 0; i < left.length; i++) if (!equalJson(left[i], right[i])) return false
+    return true
+  }
+  if (Array.isArray(right)) return false
+  return equalMembers(left as JsonObject, right as JsonObject)
+}
+
+function equalMembers(left: JsonObject, right: JsonObject): boolean {
+  let count = 0
+  for (const key in left) {
+    const value = left[key]
+    if (value === undefined) continue
+    count++
+    if (!Object.hasOwn(right, key) || !equalJson(value, right[key])) return false
+  }
+  for (const key in right) if (right[key] !== undefined) count--
+  return count === 0
+}
+
+function equalScalars(left: unknown, right: unknown): boolean {
+  if (typeof left === 'bigint' || typeof right === 'bigint') {
+    // biome-ignore lint/suspicious/noDoubleEquals: == compares a bigint with a number by value
+    return (
+      (typeof left === 'bigint' || typeof left === 'number') && (typeof right === 'bigint' || typeof right === 'number') && left == right
+    )
+  }
+  return false
+}
