@@ -75,6 +75,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   validateUpdate?(object: T, old: T, write: Write): FieldError[]
   /** Warning headers. `old` is undefined on create. */
   warnings?(object: T, old: T | undefined, write: Write): string[]
+  /** Whether this writer may write this (RBAC's escalation checks). Before prepareForCreate and prepareForUpdate; `old` is undefined on create. Throws a StatusError. */
+  authorizeWrite?(object: T, old: T | undefined, write: Write): void | Promise<void>
   /** After validation, just before the store: claims what must be unique (IP addresses, ports), sets the result in the object. Answers how to give it back if the write fails. */
   allocate?(object: T, old: T | undefined, write: Write): undefined | (() => void) | Promise<undefined | (() => void)>
   /** After the object is gone for good. */
@@ -107,7 +109,7 @@ export interface Strategy<T extends KubeObject = KubeObject> {
 export interface ObjectSubresource<T extends KubeObject = KubeObject> {
   type: 'object'
   verbs: readonly Verb[]
-  strategy: Pick<Strategy<T>, 'prepareForUpdate' | 'validateUpdate' | 'warnings' | 'resetFields' | 'allocate'> & Partial<Pick<Strategy<T>, 'allowUnconditionalUpdate'>>
+  strategy: Pick<Strategy<T>, 'prepareForUpdate' | 'validateUpdate' | 'warnings' | 'resetFields' | 'allocate' | 'authorizeWrite'> & Partial<Pick<Strategy<T>, 'allowUnconditionalUpdate'>>
 }
 
 /** A subresource whose body is another kind made from the parent (`scale`). */
@@ -150,7 +152,8 @@ export interface Action {
   /** Where the request came from, for the token ledger. */
   remoteAddress: string
   userAgent: string
-  /** The credential's own audiences etc. of the caller are not here on purpose. */
+  /** Validating admission on the body: called by the action when it has validated the body itself, before it acts. */
+  validateAdmission(): Promise<void>
 }
 
 /** In-process access to the generic verbs, without HTTP, authentication or authorization. */

@@ -1,0 +1,133 @@
+/**
+ * One request on its way through the generic verbs, and what the verbs answer.
+ *
+ * @module
+ */
+import type { KubeObject, NamespacedName } from '../../api/object.ts'
+import type { Status } from '../../api/status.ts'
+import type { AdmissionRequest, Operation } from '../../admission/admission.ts'
+import type { UserInfo } from '../../authentication/user.ts'
+import type { CachedObject } from '../../cache/cache.ts'
+import type { Store } from '../../storage/store.ts'
+import type { Endpoint, Registry } from '../endpoint.ts'
+import type { RegistryAccess, Verb, World, Write } from '../resource.ts'
+import type { KeyedQueue } from './keyed-queue.ts'
+
+/** Runs the admission plugins; made once per server. */
+export interface AdmissionRunner {
+  /** Mutating phase: changes `request.object` in place. */
+  admit(request: AdmissionRequest): Promise<void> | void
+  validate(request: AdmissionRequest): Promise<void> | void
+}
+
+/** What all verbs share. */
+export interface Verbs {
+  registry: Registry
+  store: Store
+  world: World
+  admission: AdmissionRunner
+  queue: KeyedQueue
+  access: RegistryAccess
+}
+
+export interface VerbContext {
+  verbs: Verbs
+  user: UserInfo
+  namespace: string
+  /** `''` for collections. */
+  name: string
+  subresource: string
+  query: URLSearchParams
+  contentType: string
+  userAgent: string
+  remoteAddress: string
+  /** Reads the body once; bounded. */
+  body(): Promise<Buffer>
+  nowMs: number
+  warn(text: string): void
+  annotate(key: string, value: string): void
+  /** Aborts when the peer goes away or the deadline passes. */
+  signal: AbortSignal
+}
+
+/** A single object: as cached bytes where nothing has to be changed, or decoded. */
+export interface ObjectResult {
+  kind: 'object'
+  code: number
+  endpoint: Endpoint
+  cached?: CachedObject
+  /** In the endpoint's version; made from `cached` when absent. */
+  object?: KubeObject
+}
+
+/** An object of another kind than the endpoint's: a scale, a token request, a review. */
+export interface ViewResult {
+  kind: 'view'
+  code: number
+  schema: string
+  object: KubeObject
+}
+
+export interface StatusResult {
+  kind: 'status'
+  code: number
+  status: Status
+}
+
+export interface ListResult {
+  kind: 'list'
+  code: number
+  endpoint: Endpoint
+  items: CachedObject[]
+  revision: number
+  continueToken?: string
+  remainingItemCount?: number
+}
+
+export type Result = ObjectResult | ViewResult | StatusResult | ListResult
+
+export function writeOf(context: VerbContext, name: string, dryRun: boolean): Write {
+  return {
+    world: context.verbs.world,
+    user: context.user,
+    namespace: context.namespace,
+    name,
+    subresource: context.subresource,
+    dryRun,
+    warn: context.warn,
+    nowMs: context.nowMs,
+  }
+}
+
+export function admissionRequest(
+  context: VerbContext,
+  endpoint: Endpoint,
+  operation: Operation,
+  subject: { name: string; object: KubeObject | undefined; oldObject: KubeObject | undefined; options: KubeObject; dryRun: boolean },
+): AdmissionRequest {
+  return {
+    operation,
+    group: endpoint.gr.group,
+    version: endpoint.gvk.version,
+    resource: endpoint.gr.resource,
+    subresource: context.subresource,
+    kind: endpoint.gvk,
+    namespace: context.namespace,
+    name: subject.name,
+    object: subject.object,
+    oldObject: subject.oldObject,
+    options: subject.options,
+    user: context.user,
+    dryRun: subject.dryRun,
+    warn: context.warn,
+    annotate: context.annotate,
+  }
+}
+
+export function keyOf(context: VerbContext): NamespacedName {
+  return { namespace: context.namespace, name: context.name }
+}
+
+export function supports(endpoint: Endpoint, verb: Verb): boolean {
+  return endpoint.definition.verbs.includes(verb)
+}

@@ -1,0 +1,48 @@
+/**
+ * One HTTP request and its answer, the same for HTTP/1.1, HTTP/2 and calls from inside the process.
+ *
+ * @module
+ */
+
+export type HeaderList = [name: string, value: string][]
+
+/** A body that is written as it comes: watches, large lists. */
+export interface BodyStream {
+  /** False when the peer is behind; wait for `onDrain` before writing much more. */
+  write(chunk: Uint8Array | string): boolean
+  end(): void
+  /** Called once when the peer has taken what was written. */
+  onDrain(callback: () => void): void
+  /** Bytes written that the peer has not taken. */
+  readonly pendingBytes: number
+}
+
+export interface Exchange {
+  readonly method: string
+  /** As sent: path and query, not decoded. */
+  readonly url: string
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** The same object for all requests of one connection. */
+  readonly connection: object
+  readonly remoteAddress: string
+  readonly httpVersion: string
+  /** DER, leaf first; empty without any. */
+  clientCertificates(): readonly Uint8Array[]
+  /** Reads the whole body. Rejects with a 413 StatusError beyond `limit` bytes, with a 400 one when it breaks off. */
+  readBody(limit: number): Promise<Buffer>
+  /** True once an answer has begun. */
+  readonly answered: boolean
+  respond(code: number, headers: HeaderList, body: Uint8Array | string | undefined): void
+  stream(code: number, headers: HeaderList): BodyStream
+  /** The peer went away, or everything has been sent. */
+  onClose(callback: () => void): void
+  /** Breaks the connection or stream off. */
+  abort(): void
+}
+
+/** First value of a header; repeated ones count once. */
+export function header(exchange: { headers: Exchange['headers'] }, name: string): string {
+  const value = exchange.headers[name]
+  return value === undefined ? '' : typeof value === 'string' ? value : (value[0] ?? '')
+}

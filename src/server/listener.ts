@@ -1,0 +1,307 @@
+/**
+ * The listener: HTTP/1.1 and HTTP/2 on one TLS port, made into exchanges.
+ *
+ * HTTP/2 goes through the stream API: the compatibility layer costs a third more per request.
+ *
+ * @module
+ */
+import http2 from 'node:http2'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { badRequest, requestEntityTooLarge } from '../api/status.ts'
+import type { BodyStream, Exchange, HeaderList } from './exchange.ts'
+
+export interface ListenerOptions {
+  host: string
+  port: number
+  /** PEM. */
+  certificate: string
+  key: string
+  handle(exchange: Exchange): void
+}
+
+export interface Listener {
+  readonly port: number
+  /** Takes no new connections, lets requests finish, then closes what is left after `graceMs`. */
+  close(graceMs: number): Promise<void>
+  /** Swaps the serving certificate without a restart. */
+  setCertificate(certificate: string, key: string): void
+}
+
+/** Header block and concurrency limits of one connection: what a flood may cost. */
+const MAX_HEADER_BYTES = 1 << 20
+const MAX_CONCURRENT_STREAMS = 250
+const HEADERS_TIMEOUT_MS = 32_000
+const IDLE_TIMEOUT_MS = 90_000
+
+export async function listen(options: ListenerOptions): Promise<Listener> {
+  const server = http2.createSecureServer({
+    cert: options.certificate,
+    key: options.key,
+    allowHTTP1: true,
+    requestCert: true,
+    rejectUnauthorized: false,
+    minVersion: 'TLSv1.2',
+    maxHeaderListPairs: 1000,
+    maxSessionMemory: 32,
+    settings: { maxConcurrentStreams: MAX_CONCURRENT_STREAMS, maxHeaderListSize: MAX_HEADER_BYTES, initialWindowSize: 1 << 18 },
+    ...({ maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, keepAliveTimeout: IDLE_TIMEOUT_MS } as object),
+  })
+  const sockets = new Set<Socket>()
+  const sessions = new Set<http2.ServerHttp2Session>()
+  const busy = new Map<object, number>()
+  let closing = false
+
+  const began = (connection: object) => busy.set(connection, (busy.get(connection) ?? 0) + 1)
+  const ended = (connection: object) => {
+    const left = (busy.get(connection) ?? 1) - 1
+    if (left > 0) busy.set(connection, left)
+    else {
+      busy.delete(connection)
+      if (closing && connection instanceof Object && 'destroySoon' in connection) (connection as unknown as TLSSocket).destroySoon()
+    }
+  }
+
+  server.on('request', (request: unknown, response: unknown) => {
+    const exchange = new Http1Exchange(request as IncomingMessage, response as ServerResponse)
+    const socket = exchange.connection
+    began(socket)
+    exchange.onClose(() => ended(socket))
+    if (closing) (response as ServerResponse).setHeader('connection', 'close')
+    options.handle(exchange)
+  })
+  server.removeAllListeners('stream') // the compatibility layer that 'request' has put there for HTTP/2
+  server.on('stream', (stream, headers) => {
+    stream.on('error', () => {}) // resets are the peer's right; the close handler cleans up
+    options.handle(new Http2Exchange(stream, headers))
+  })
+  server.on('session', (session) => {
+    sessions.add(session)
+    session.on('close', () => sessions.delete(session))
+    session.on('error', () => {})
+  })
+  server.on('secureConnection', (socket) => {
+    sockets.add(socket)
+    socket.setNoDelay(true)
+    socket.on('close', () => sockets.delete(socket))
+    socket.on('error', () => {})
+  })
+  server.on('sessionError', () => {})
+  server.on('tlsClientError', () => {})
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (!socket.writable) return socket.destroy()
+    const code = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
+    return socket.end(`HTTP/1.1 ${code}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${code}`)
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host: options.host, port: options.port, backlog: 4096 }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  return {
+    port: (server.address() as AddressInfo).port,
+    setCertificate: (certificate, key) => server.setSecureContext({ cert: certificate, key }),
+    async close(graceMs) {
+      closing = true
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      for (const session of sessions) session.close()
+      for (const socket of sockets) if (!busy.has(socket) && (socket as TLSSocket).alpnProtocol !== 'h2') socket.destroySoon()
+      const timer = setTimeout(() => {
+        for (const session of sessions) session.destroy()
+        for (const socket of sockets) socket.destroy()
+      }, graceMs)
+      await closed
+      clearTimeout(timer)
+    },
+  }
+}
+
+/** Go's phrases where Node has others: clients print them. */
+const PHRASES: Readonly<Record<number, string>> = { 413: 'Request Entity Too Large', 418: "I'm a teapot" }
+
+class Http1Exchange implements Exchange {
+  readonly method: string
+  readonly url: string
+  readonly headers: IncomingMessage['headers']
+  readonly connection: TLSSocket
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+
+  constructor(request: IncomingMessage, response: ServerResponse) {
+    this.#request = request
+    this.#response = response
+    this.method = request.method ?? 'GET'
+    this.url = request.url ?? '/'
+    this.headers = request.headers
+    this.connection = request.socket as TLSSocket
+  }
+  get remoteAddress(): string {
+    return this.connection.remoteAddress ?? ''
+  }
+  get httpVersion(): string {
+    return `HTTP/${this.#request.httpVersion}`
+  }
+  get answered(): boolean {
+    return this.#response.headersSent
+  }
+  clientCertificates(): readonly Uint8Array[] {
+    return peerCertificates(this.connection)
+  }
+  readBody(limit: number): Promise<Buffer> {
+    return collect(this.#request, limit, Number(this.headers['content-length'] ?? Number.NaN))
+  }
+  respond(code: number, headers: HeaderList, body: Uint8Array | string | undefined): void {
+    const response = this.#response
+    if (response.headersSent) return
+    const flat: string[] = []
+    for (const [name, value] of headers) flat.push(name, value)
+    if (body === undefined || this.method === 'HEAD') {
+      if (code !== 304 && code !== 204) flat.push('Content-Length', body === undefined ? '0' : String(Buffer.byteLength(body)))
+      writeHead(response, code, flat)
+      response.end()
+    } else {
+      flat.push('Content-Length', String(typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength))
+      writeHead(response, code, flat)
+      response.end(body)
+    }
+    // What was not read of a refused body would stand before the next request.
+    if (!this.#request.complete) this.#request.resume()
+  }
+  stream(code: number, headers: HeaderList): BodyStream {
+    const response = this.#response
+    const flat: string[] = []
+    for (const [name, value] of headers) flat.push(name, value)
+    writeHead(response, code, flat)
+    response.flushHeaders()
+    return {
+      write: (chunk) => response.write(chunk),
+      end: () => void response.end(),
+      onDrain: (callback) => void response.once('drain', callback),
+      get pendingBytes() {
+        return response.writableLength
+      },
+    }
+  }
+  onClose(callback: () => void): void {
+    this.#response.once('close', callback)
+  }
+  abort(): void {
+    this.connection.destroy()
+  }
+}
+
+function writeHead(response: ServerResponse, code: number, flat: string[]): void {
+  const phrase = PHRASES[code]
+  if (phrase === undefined) response.writeHead(code, flat)
+  else response.writeHead(code, phrase, flat)
+}
+
+class Http2Exchange implements Exchange {
+  readonly method: string
+  readonly url: string
+  readonly headers: http2.IncomingHttpHeaders
+  readonly connection: http2.Http2Session
+  readonly httpVersion = 'HTTP/2.0'
+  readonly #stream: http2.ServerHttp2Stream
+
+  constructor(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) {
+    this.#stream = stream
+    this.headers = headers
+    this.method = (headers[':method'] as string | undefined) ?? 'GET'
+    this.url = (headers[':path'] as string | undefined) ?? '/'
+    // A stream that reaches us always has its session.
+    this.connection = stream.session as http2.Http2Session
+  }
+  get remoteAddress(): string {
+    return this.connection.socket?.remoteAddress ?? ''
+  }
+  get answered(): boolean {
+    return this.#stream.headersSent
+  }
+  clientCertificates(): readonly Uint8Array[] {
+    return peerCertificates(this.connection.socket as TLSSocket)
+  }
+  readBody(limit: number): Promise<Buffer> {
+    return collect(this.#stream, limit, Number(this.headers['content-length'] ?? Number.NaN))
+  }
+  respond(code: number, headers: HeaderList, body: Uint8Array | string | undefined): void {
+    const stream = this.#stream
+    if (stream.headersSent || stream.destroyed) return
+    const fields = http2Headers(code, headers)
+    if (body === undefined) {
+      stream.respond(fields, { endStream: true })
+    } else {
+      fields['content-length'] = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
+      if (this.method === 'HEAD') stream.respond(fields, { endStream: true })
+      else {
+        stream.respond(fields)
+        stream.end(body)
+      }
+    }
+  }
+  stream(code: number, headers: HeaderList): BodyStream {
+    const stream = this.#stream
+    if (!stream.destroyed) stream.respond(http2Headers(code, headers))
+    return {
+      write: (chunk) => !stream.destroyed && stream.write(chunk),
+      end: () => void stream.end(),
+      onDrain: (callback) => void stream.once('drain', callback),
+      get pendingBytes() {
+        return stream.writableLength
+      },
+    }
+  }
+  onClose(callback: () => void): void {
+    if (this.#stream.closed) callback()
+    else this.#stream.once('close', callback)
+  }
+  abort(): void {
+    this.#stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR)
+  }
+}
+
+function http2Headers(code: number, headers: HeaderList): http2.OutgoingHttpHeaders {
+  const fields: http2.OutgoingHttpHeaders = { ':status': code }
+  for (const [name, value] of headers) {
+    const key = name.toLowerCase()
+    if (key === 'connection') continue
+    const present = fields[key]
+    fields[key] = present === undefined ? value : Array.isArray(present) ? [...present, value] : [String(present), value]
+  }
+  return fields
+}
+
+function collect(source: NodeJS.ReadableStream, limit: number, declared: number): Promise<Buffer> {
+  if (declared > limit) return Promise.reject(requestEntityTooLarge(`limit is ${limit}`))
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    source.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size > limit) {
+        source.removeAllListeners('data')
+        source.resume()
+        reject(requestEntityTooLarge(`limit is ${limit}`))
+      } else chunks.push(chunk)
+    })
+    source.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)))
+    source.once('error', (error) => reject(badRequest('unexpected EOF', { cause: error })))
+    source.once('close', () => reject(badRequest('unexpected EOF')))
+  })
+}
+
+function peerCertificates(socket: TLSSocket | undefined): readonly Uint8Array[] {
+  if (socket === undefined || typeof socket.getPeerX509Certificate !== 'function') return []
+  const chain: Uint8Array[] = []
+  const leaf = socket.getPeerCertificate(true)
+  let at = leaf
+  while (at?.raw !== undefined && chain.length < 10) {
+    chain.push(at.raw)
+    if (at.issuerCertificate === undefined || at.issuerCertificate === at) break
+    at = at.issuerCertificate
+  }
+  return chain
+}
