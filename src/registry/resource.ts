@@ -14,6 +14,7 @@ import type { Authorizer } from '../authorization/authorizer.ts'
 import type { UserInfo } from '../authentication/user.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { Clock } from '../clock.ts'
+import type { RbacIndex } from '../rbac/index.ts'
 
 export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch'
 
@@ -28,6 +29,8 @@ export interface World {
   /** `length` characters of Kubernetes' safe alphabet (`bcdfghjklmnpqrstvwxz2456789`). */
   randomSuffix(length: number): string
   authorizer: Authorizer
+  /** Roles and bindings as RBAC resolves them, whatever the authorization mode: what a writer of roles and bindings holds. Absent: nothing. */
+  rbac?: RbacIndex
   /** The minor version whose tables are printed, from `--emulated-version`. */
   emulatedMinor: number
   features: Features
