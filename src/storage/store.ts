@@ -66,10 +66,17 @@ export interface Store {
   readonly revision: number
   /** Resolves with a revision that is not older than any write acknowledged anywhere before the call, once listeners have seen it. */
   consistentRevision(): Promise<number>
-  /** Events with revision > `afterRevision`, from now until the signal aborts. Throws CompactedError when history does not reach back so far. */
+  /**
+   * Events with revision > `afterRevision`, until the signal aborts. Resolves when the past has been handed over and the listener hears
+   * of every write from now on. Throws CompactedError when history does not reach back so far.
+   */
   listen(afterRevision: number, listener: StoreListener, signal: AbortSignal): Promise<void>
   /** Forgets history before `revision`: ranges and listens of older ones throw. */
   compact(revision: number): Promise<void>
+  /** Every write acknowledged anywhere is visible here already: `consistentRevision` never waits. */
+  readonly alwaysFresh: boolean
+  /** Milliseconds since this store last knew that it was up to date; 0 when it always is. */
+  readonly outOfTouchMs: number
   /** Bytes used, for metrics; undefined when unknown. */
   sizeBytes(): Promise<number | undefined>
   /** Flushes and lets go. Later calls throw. */
