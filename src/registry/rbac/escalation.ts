@@ -22,14 +22,24 @@ const FULL_AUTHORITY: readonly PolicyRule[] = [
 export type RbacResource = 'roles' | 'clusterroles' | 'rolebindings' | 'clusterrolebindings'
 
 /** Throws 403 when the writer may not make the object what it is; 404 when a binding needs the rules of a role that is missing. */
-export async function checkEscalation(resource: RbacResource, object: KubeObject, old: KubeObject | undefined, write: Write): Promise<void> {
+export async function checkEscalation(
+  resource: RbacResource,
+  object: KubeObject,
+  old: KubeObject | undefined,
+  write: Write,
+): Promise<void> {
   // Its members make the server's own requests.
   if (write.user.groups.includes(SYSTEM_MASTERS)) return
   if (resource === 'roles' || resource === 'clusterroles') await checkRole(resource, object, old, write)
   else await checkBinding(resource, object, old, write)
 }
 
-async function checkRole(resource: 'roles' | 'clusterroles', role: Role | ClusterRole, old: Role | ClusterRole | undefined, write: Write): Promise<void> {
+async function checkRole(
+  resource: 'roles' | 'clusterroles',
+  role: Role | ClusterRole,
+  old: Role | ClusterRole | undefined,
+  write: Write,
+): Promise<void> {
   // A create names no object, so a right to escalate certain roles does not reach it.
   if (await allowed(write, 'escalate', resource, old === undefined ? '' : write.name)) return
   if (changesOnlyOwnership(role, old)) return
@@ -41,7 +51,12 @@ async function checkRole(resource: 'roles' | 'clusterroles', role: Role | Cluste
   }
 }
 
-async function checkBinding(resource: 'rolebindings' | 'clusterrolebindings', binding: RoleBinding, old: RoleBinding | undefined, write: Write): Promise<void> {
+async function checkBinding(
+  resource: 'rolebindings' | 'clusterrolebindings',
+  binding: RoleBinding,
+  old: RoleBinding | undefined,
+  write: Write,
+): Promise<void> {
   if (changesOnlyOwnership(binding, old)) return
   const { kind = '', name = '' } = binding.roleRef ?? {}
   const role = kind === 'ClusterRole' ? 'clusterroles' : kind === 'Role' ? 'roles' : undefined
