@@ -15,16 +15,26 @@ export interface Credentials {
   /** Stays the same object for all requests of one connection: memory for what was verified about it. */
   connection: object
   remoteAddress?: string
+  /** Values of repeated headers kept apart, lower-case names; where absent, a header's text counts as one value. */
+  distinctHeaders?: () => Readonly<Record<string, readonly string[] | undefined>>
+  /** The URL's path, for anonymous access by path. */
+  path?: string
   /** Audiences the request must be meant for; undefined: the server's own. */
   audiences?: readonly string[]
 }
 
 export type Authentication =
   /** Not this authenticator's kind of credential. */
-  | { outcome: 'none' }
+  | { outcome: 'none'; warnings?: readonly string[] }
   /** Its kind, and refused. Never holds the credential. */
   | { outcome: 'refused'; error: Error }
-  | { outcome: 'user'; user: UserInfo; audiences?: readonly string[]; warnings?: readonly string[]; auditAnnotations?: Readonly<Record<string, string>> }
+  | {
+      outcome: 'user'
+      user: UserInfo
+      audiences?: readonly string[]
+      warnings?: readonly string[]
+      auditAnnotations?: Readonly<Record<string, string>>
+    }
 
 export interface Authenticator {
   readonly name: string
