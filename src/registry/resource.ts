@@ -9,9 +9,8 @@
  */
 import type { FieldError } from '../api/field.ts'
 import type { GroupVersionKind, KubeObject } from '../api/object.ts'
-import type { SelectorRequirement } from '../authorization/authorizer.ts'
-import type { Authorizer } from '../authorization/authorizer.ts'
 import type { UserInfo } from '../authentication/user.ts'
+import type { Authorizer, SelectorRequirement } from '../authorization/authorizer.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { Clock } from '../clock.ts'
 import type { RbacIndex } from '../rbac/index.ts'
@@ -112,7 +111,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
 export interface ObjectSubresource<T extends KubeObject = KubeObject> {
   type: 'object'
   verbs: readonly Verb[]
-  strategy: Pick<Strategy<T>, 'prepareForUpdate' | 'validateUpdate' | 'warnings' | 'resetFields' | 'allocate' | 'authorizeWrite'> & Partial<Pick<Strategy<T>, 'allowUnconditionalUpdate'>>
+  strategy: Pick<Strategy<T>, 'prepareForUpdate' | 'validateUpdate' | 'warnings' | 'resetFields' | 'allocate' | 'authorizeWrite'> &
+    Partial<Pick<Strategy<T>, 'allowUnconditionalUpdate'>>
 }
 
 /** A subresource whose body is another kind made from the parent (`scale`). */
@@ -163,9 +163,30 @@ export interface Action {
 export interface RegistryAccess {
   get(resource: string, key: { namespace: string; name: string }): KubeObject | undefined
   /** Read, change, write; repeated on conflict. `change` may throw. Answers what was stored. */
-  update(resource: string, key: { namespace: string; name: string }, change: (object: KubeObject) => void, options?: { subresource?: string; user?: UserInfo; fieldManager?: string; dryRun?: boolean; /** Straight to the store: no strategy, no admission, no validation, no managed fields (`pods/binding`). */ direct?: boolean }): Promise<KubeObject>
+  update(
+    resource: string,
+    key: { namespace: string; name: string },
+    change: (object: KubeObject) => void,
+    options?: {
+      subresource?: string
+      user?: UserInfo
+      fieldManager?: string
+      dryRun?: boolean /** Straight to the store: no strategy, no admission, no validation, no managed fields (`pods/binding`). */
+      direct?: boolean
+    },
+  ): Promise<KubeObject>
   create(resource: string, object: KubeObject, options?: { user?: UserInfo; fieldManager?: string; dryRun?: boolean }): Promise<KubeObject>
-  delete(resource: string, key: { namespace: string; name: string }, options?: { gracePeriodSeconds?: number; preconditions?: { uid?: string; resourceVersion?: string }; propagationPolicy?: string; user?: UserInfo; dryRun?: boolean }): Promise<void>
+  delete(
+    resource: string,
+    key: { namespace: string; name: string },
+    options?: {
+      gracePeriodSeconds?: number
+      preconditions?: { uid?: string; resourceVersion?: string }
+      propagationPolicy?: string
+      user?: UserInfo
+      dryRun?: boolean
+    },
+  ): Promise<void>
 }
 
 /** A subresource that is served as a stream or proxied; listed in discovery, answered by `connect` where it exists. */
@@ -176,7 +197,11 @@ export interface ConnectSubresource {
   kind: GroupVersionKind
 }
 
-export type Subresource<T extends KubeObject = KubeObject> = ObjectSubresource<T> | ViewSubresource<T> | ActionSubresource | ConnectSubresource
+export type Subresource<T extends KubeObject = KubeObject> =
+  | ObjectSubresource<T>
+  | ViewSubresource<T>
+  | ActionSubresource
+  | ConnectSubresource
 
 /** How field selectors see an object: label to value. `metadata.name` and `metadata.namespace` are there anyway. */
 export type SelectableFields<T extends KubeObject> = Readonly<Record<string, (object: T) => string>>
@@ -212,7 +237,10 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   /** Schema name: `io.k8s.api.core.v1.ServiceAccount`. */
   schema: string
   /** Where it is kept. Absent for resources that are only actions. Two definitions with one prefix are two versions of one object. */
-  storage?: { prefix: string; /** The version written, when not this one. */ as?: { group: string; version: string; kind: string; schema: string } }
+  storage?: {
+    prefix: string /** The version written, when not this one. */
+    as?: { group: string; version: string; kind: string; schema: string }
+  }
   /** Conversions when `storage.as` is another version: stored object to this version and back. Pure. */
   convert?: { fromStored(object: KubeObject): T; toStored(object: T): KubeObject }
   strategy: Strategy<T>

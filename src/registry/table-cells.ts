@@ -15,9 +15,18 @@ const DAY = 24 * HOUR
 const YEAR = 365 * DAY
 
 /** First column of nearly every table. */
-export const NAME_COLUMN: Column = { name: 'Name', type: 'string', format: 'name', description: 'doc:io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta.name' }
+export const NAME_COLUMN: Column = {
+  name: 'Name',
+  type: 'string',
+  format: 'name',
+  description: 'doc:io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta.name',
+}
 
-export const AGE_COLUMN: Column = { name: 'Age', type: 'string', description: 'doc:io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta.creationTimestamp' }
+export const AGE_COLUMN: Column = {
+  name: 'Age',
+  type: 'string',
+  description: 'doc:io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta.creationTimestamp',
+}
 
 /** A text column; `description` as in `Column`. */
 export function column(name: string, description: string, options: { type?: string; priority?: 0 | 1 } = {}): Column {

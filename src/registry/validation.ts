@@ -51,7 +51,12 @@ export function dns1123LabelErrors(value: string): string[] {
     errors.push(
       subdomain.test(value)
         ? 'must not contain dots'
-        : regexText("a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character", LABEL, 'my-name', '123-abc'),
+        : regexText(
+            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
+            LABEL,
+            'my-name',
+            '123-abc',
+          ),
     )
   }
   return errors
@@ -68,7 +73,13 @@ export function caselessSubdomainErrors(value: string): string[] {
   const errors: string[] = []
   if (byteLength(value) > 253) errors.push('must be no more than 253 bytes')
   if (!caselessSubdomain.test(value)) {
-    errors.push(regexText("an RFC 1123 subdomain must consist of alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character", SUBDOMAIN, 'Example.com'))
+    errors.push(
+      regexText(
+        "an RFC 1123 subdomain must consist of alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
+        SUBDOMAIN,
+        'Example.com',
+      ),
+    )
   }
   return errors
 }
@@ -77,7 +88,13 @@ export function underscoreSubdomainErrors(value: string): string[] {
   const errors: string[] = []
   if (byteLength(value) > 253) errors.push(maxLengthText(253))
   if (!underscoreSubdomain.test(value)) {
-    errors.push(regexText("a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character", UNDERSCORE_SUBDOMAIN, 'example.com'))
+    errors.push(
+      regexText(
+        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character",
+        UNDERSCORE_SUBDOMAIN,
+        'example.com',
+      ),
+    )
   }
   return errors
 }
@@ -86,7 +103,8 @@ export function wildcardSubdomainErrors(value: string): string[] {
   const errors: string[] = []
   if (byteLength(value) > 253) errors.push(maxLengthText(253))
   if (!wildcardSubdomain.test(value)) {
-    const text = "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character"
+    const text =
+      "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character"
     errors.push(regexText(text, `\\*\\.${SUBDOMAIN}`, '*.example.com'))
   }
   return errors
@@ -96,7 +114,14 @@ export function dns1035LabelErrors(value: string): string[] {
   const errors: string[] = []
   if (byteLength(value) > 63) errors.push(maxLengthText(63))
   if (!dns1035.test(value)) {
-    errors.push(regexText("a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character", DNS1035, 'my-name', 'abc-123'))
+    errors.push(
+      regexText(
+        "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
+        DNS1035,
+        'my-name',
+        'abc-123',
+      ),
+    )
   }
   return errors
 }
@@ -130,7 +155,8 @@ export function labelValueErrors(value: string): string[] {
   const errors: string[] = []
   if (byteLength(value) > 63) errors.push('must be no more than 63 bytes')
   if (!labelValue.test(value)) {
-    const text = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
+    const text =
+      "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
     errors.push(regexText(text, `(${LABEL_KEY})?`, 'MyValue', 'my_value', '12345'))
   }
   return errors
@@ -139,7 +165,16 @@ export function labelValueErrors(value: string): string[] {
 export function configMapKeyErrors(value: string): string[] {
   const errors: string[] = []
   if (byteLength(value) > 253) errors.push(maxLengthText(253))
-  if (!configKey.test(value)) errors.push(regexText("a valid config key must consist of alphanumeric characters, '-', '_' or '.'", CONFIG_KEY, 'key.name', 'KEY_NAME', 'key-name'))
+  if (!configKey.test(value))
+    errors.push(
+      regexText(
+        "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+        CONFIG_KEY,
+        'key.name',
+        'KEY_NAME',
+        'key-name',
+      ),
+    )
   if (value === '.' || value === '..') errors.push(`must not be '${value}'`)
   else if (value.startsWith('..')) errors.push("must not start with '..'")
   return errors
@@ -164,7 +199,9 @@ export function rangeErrors(value: number, low: number, high: number): string[] 
 }
 
 export function percentErrors(value: string): string[] {
-  return /^[0-9]+%$/.test(value) ? [] : [regexText("a valid percent string must be a numeric string followed by an ending '%'", '[0-9]+%', '1%', '93%')]
+  return /^[0-9]+%$/.test(value)
+    ? []
+    : [regexText("a valid percent string must be a numeric string followed by an ending '%'", '[0-9]+%', '1%', '93%')]
 }
 
 /** Each text as an `Invalid value` of the field. */
@@ -204,7 +241,10 @@ export function validateLabelName(value: string, field: string): FieldError[] {
 }
 
 export function validateLabels(labels: Readonly<Record<string, string>> | undefined, field: string): FieldError[] {
-  return Object.entries(labels ?? {}).flatMap(([key, value]) => [...validateLabelName(key, field), ...each(field, value, labelValueErrors(value))])
+  return Object.entries(labels ?? {}).flatMap(([key, value]) => [
+    ...validateLabelName(key, field),
+    ...each(field, value, labelValueErrors(value)),
+  ])
 }
 
 export interface LabelSelectorOptions {
@@ -212,15 +252,25 @@ export interface LabelSelectorOptions {
   allowInvalidLabelValue?: boolean
 }
 
-export function validateLabelSelector(selector: LabelSelector | undefined, field: string, options: LabelSelectorOptions = {}): FieldError[] {
+export function validateLabelSelector(
+  selector: LabelSelector | undefined,
+  field: string,
+  options: LabelSelectorOptions = {},
+): FieldError[] {
   if (selector === undefined) return []
   return [
     ...validateLabels(selector.matchLabels, `${field}.matchLabels`),
-    ...(selector.matchExpressions ?? []).flatMap((one, index) => validateLabelSelectorRequirement(one, `${field}.matchExpressions[${index}]`, options)),
+    ...(selector.matchExpressions ?? []).flatMap((one, index) =>
+      validateLabelSelectorRequirement(one, `${field}.matchExpressions[${index}]`, options),
+    ),
   ]
 }
 
-export function validateLabelSelectorRequirement(requirement: LabelSelectorRequirement, field: string, options: LabelSelectorOptions = {}): FieldError[] {
+export function validateLabelSelectorRequirement(
+  requirement: LabelSelectorRequirement,
+  field: string,
+  options: LabelSelectorOptions = {},
+): FieldError[] {
   const errors: FieldError[] = []
   const values = requirement.values ?? []
   switch (requirement.operator) {
@@ -230,13 +280,15 @@ export function validateLabelSelectorRequirement(requirement: LabelSelectorRequi
       break
     case 'Exists':
     case 'DoesNotExist':
-      if (values.length > 0) errors.push(forbiddenField(`${field}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
+      if (values.length > 0)
+        errors.push(forbiddenField(`${field}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
       break
     default:
       errors.push(invalidValue(`${field}.operator`, requirement.operator ?? '', 'not a valid selector operator'))
   }
   errors.push(...validateLabelName(requirement.key ?? '', `${field}.key`))
-  if (options.allowInvalidLabelValue !== true) values.forEach((value, index) => errors.push(...each(`${field}.values[${index}]`, value, labelValueErrors(value))))
+  if (options.allowInvalidLabelValue !== true)
+    errors.push(...values.flatMap((value, index) => each(`${field}.values[${index}]`, value, labelValueErrors(value))))
   return errors
 }
 

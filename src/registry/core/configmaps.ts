@@ -34,7 +34,11 @@ export const configMaps = define<ConfigMap>({
   },
   table: {
     columns: () => [NAME_COLUMN, column('Data', 'doc:io.k8s.api.core.v1.ConfigMap.data'), AGE_COLUMN],
-    cells: (map, { nowMs }) => [nameCell(map), Object.keys(map.data ?? {}).length + Object.keys(map.binaryData ?? {}).length, ageCell(map, nowMs)],
+    cells: (map, { nowMs }) => [
+      nameCell(map),
+      Object.keys(map.data ?? {}).length + Object.keys(map.binaryData ?? {}).length,
+      ageCell(map, nowMs),
+    ],
   },
 })
 

@@ -6,6 +6,7 @@
  * @module
  */
 import { type FieldError, invalidValue } from '../../api/field.ts'
+import { metaOf } from '../../api/object.ts'
 import type { Namespace } from '../../api/types/core/v1.ts'
 import { define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
@@ -52,10 +53,7 @@ export const namespaces = define<Namespace>({
     holdsDeletion: (namespace) => (namespace.spec?.finalizers ?? []).length > 0,
     resetFields: ['status'],
   },
-  fields: {
-    'status.phase': (namespace) => namespace.status?.phase ?? '',
-    name: nameCell,
-  },
+  fields: { 'status.phase': (namespace) => namespace.status?.phase ?? '' },
   table: {
     columns: () => [NAME_COLUMN, column('Status', 'The status of the namespace'), AGE_COLUMN],
     cells: (namespace, { nowMs }) => [nameCell(namespace), namespace.status?.phase ?? '', ageCell(namespace, nowMs)],
@@ -68,7 +66,8 @@ export const namespaces = define<Namespace>({
         prepareForUpdate(namespace, old) {
           namespace.status = old.status
         },
-        validateUpdate: (namespace) => (namespace.spec?.finalizers ?? []).flatMap((one, index) => validateFinalizer(one, `spec.finalizers[${index}]`)),
+        validateUpdate: (namespace) =>
+          (namespace.spec?.finalizers ?? []).flatMap((one, index) => validateFinalizer(one, `spec.finalizers[${index}]`)),
         resetFields: ['status'],
       },
     },
@@ -87,10 +86,8 @@ export const namespaces = define<Namespace>({
 })
 
 function labelWithName(namespace: Namespace): void {
-  const metadata = (namespace.metadata ??= {})
-  if (!metadata.name) return
-  const labels: Record<string, string> = (metadata.labels ??= {})
-  labels[NAME_LABEL] = metadata.name
+  const metadata = metaOf(namespace)
+  if (metadata.name) metadata.labels = { ...metadata.labels, [NAME_LABEL]: metadata.name }
 }
 
 function validateNamespace(namespace: Namespace): FieldError[] {

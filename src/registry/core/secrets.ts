@@ -39,13 +39,22 @@ export const secrets = define<Secret>({
       if (!secret.type && old.type !== undefined) secret.type = old.type
     },
     validate: validateSecret,
-    validateUpdate: (secret, old) => [...validateImmutable(secret.type ?? '', old.type ?? '', 'type'), ...immutableErrors(secret, old), ...validateSecret(secret)],
+    validateUpdate: (secret, old) => [
+      ...validateImmutable(secret.type ?? '', old.type ?? '', 'type'),
+      ...immutableErrors(secret, old),
+      ...validateSecret(secret),
+    ],
     warnings: (secret) => keyPairWarnings(secret),
     allowUnconditionalUpdate: true,
   },
   fields: { type: (secret) => secret.type ?? '' },
   table: {
-    columns: () => [NAME_COLUMN, column('Type', 'doc:io.k8s.api.core.v1.Secret.type'), column('Data', 'doc:io.k8s.api.core.v1.Secret.data'), AGE_COLUMN],
+    columns: () => [
+      NAME_COLUMN,
+      column('Type', 'doc:io.k8s.api.core.v1.Secret.type'),
+      column('Data', 'doc:io.k8s.api.core.v1.Secret.data'),
+      AGE_COLUMN,
+    ],
     cells: (secret, { nowMs }) => [nameCell(secret), secret.type ?? '', Object.keys(secret.data ?? {}).length, ageCell(secret, nowMs)],
   },
 })
@@ -59,13 +68,8 @@ export function base64Length(text: string): number {
 /** `stringData` is for writing only. */
 function mergeStringData(secret: Secret): void {
   if (secret.stringData === undefined) return
-  const entries = Object.entries(secret.stringData)
-  if (entries.length > 0) {
-    const data: Record<string, string> = (secret.data ??= {})
-    for (const [key, value] of entries) {
-      Object.defineProperty(data, key, { value: Buffer.from(value).toString('base64'), enumerable: true, configurable: true, writable: true })
-    }
-  }
+  const written = Object.entries(secret.stringData).map(([key, value]) => [key, Buffer.from(value).toString('base64')])
+  if (written.length > 0) secret.data = Object.fromEntries([...Object.entries(secret.data ?? {}), ...written])
   delete secret.stringData
 }
 
@@ -126,9 +130,13 @@ function keyPairWarnings(secret: Secret): string[] {
     const types = blockTypes(certificatePEM)
     if (types.length === 0) return ['tls: failed to find any PEM data in certificate input']
     if (types.length === 1 && isKeyType(types[0])) {
-      return ['tls: failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have been switched']
+      return [
+        'tls: failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have been switched',
+      ]
     }
-    return [`tls: failed to find "CERTIFICATE" PEM block in certificate input after skipping PEM blocks of the following types: [${types.join(' ')}]`]
+    return [
+      `tls: failed to find "CERTIFICATE" PEM block in certificate input after skipping PEM blocks of the following types: [${types.join(' ')}]`,
+    ]
   }
   const keyTypes = blockTypes(keyPEM)
   if (!keyTypes.some(isKeyType)) {
@@ -136,7 +144,9 @@ function keyPairWarnings(secret: Secret): string[] {
     if (keyTypes.length === 1 && keyTypes[0] === 'CERTIFICATE') {
       return ['tls: found a certificate rather than a key in the PEM for the private key']
     }
-    return [`tls: failed to find PEM block with type ending in "PRIVATE KEY" in key input after skipping PEM blocks of the following types: [${keyTypes.join(' ')}]`]
+    return [
+      `tls: failed to find PEM block with type ending in "PRIVATE KEY" in key input after skipping PEM blocks of the following types: [${keyTypes.join(' ')}]`,
+    ]
   }
   return pairWarnings(certificatePEM, keyPEM)
 }

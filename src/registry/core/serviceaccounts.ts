@@ -32,7 +32,9 @@ export const serviceAccounts = define<ServiceAccount>({
     warnings(account, old) {
       if (old?.metadata?.annotations?.[ENFORCE_MOUNTABLE_SECRETS] !== undefined) return []
       if (account.metadata?.annotations?.[ENFORCE_MOUNTABLE_SECRETS] === undefined) return []
-      return [`metadata.annotations[${ENFORCE_MOUNTABLE_SECRETS}]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets`]
+      return [
+        `metadata.annotations[${ENFORCE_MOUNTABLE_SECRETS}]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets`,
+      ]
     },
     allowUnconditionalUpdate: true,
     returnsDeletedObject: true,

@@ -1,0 +1,23 @@
+/**
+ * The core group without pods and what makes them (`pods.ts`).
+ *
+ * @module
+ */
+import { coreEvents } from '../events/events.ts'
+import type { ResourceDefinition } from '../resource.ts'
+import { configMaps } from './configmaps.ts'
+import { endpoints } from './endpoints.ts'
+import { namespaces } from './namespaces.ts'
+import { nodes } from './nodes.ts'
+import { secrets } from './secrets.ts'
+import { serviceAccounts } from './serviceaccounts.ts'
+
+export const coreDefinitions: readonly ResourceDefinition[] = [
+  configMaps,
+  endpoints,
+  coreEvents,
+  namespaces,
+  nodes,
+  secrets,
+  serviceAccounts,
+]

@@ -1,0 +1,30 @@
+/**
+ * Every built-in resource, in the order of discovery.
+ *
+ * Custom resources are added to the registry at run time; this list never changes.
+ *
+ * @module
+ */
+import { coordinationDefinitions } from './coordination/definitions.ts'
+import { coreDefinitions } from './core/definitions.ts'
+import { eventsDefinitions } from './events/definitions.ts'
+import { rbacDefinitions } from './rbac/definitions.ts'
+import type { ResourceDefinition } from './resource.ts'
+
+export const definitions: readonly ResourceDefinition[] = [
+  ...coreDefinitions,
+  ...eventsDefinitions,
+  ...rbacDefinitions,
+  ...coordinationDefinitions,
+]
+
+const byResource = new Map(definitions.map((definition) => [key(definition.group, definition.version, definition.resource), definition]))
+
+/** The definition of a resource in one version; undefined when it is not built in. */
+export function definitionOf(group: string, version: string, resource: string): ResourceDefinition | undefined {
+  return byResource.get(key(group, version, resource))
+}
+
+function key(group: string, version: string, resource: string): string {
+  return `${group}/${version}/${resource}`
+}
