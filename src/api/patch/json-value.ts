@@ -55,12 +55,11 @@ function equalMembers(left: JsonObject, right: JsonObject): boolean {
   return count === 0
 }
 
+/** Of the scalars only numbers have two forms. */
 function equalScalars(left: unknown, right: unknown): boolean {
-  if (typeof left === 'bigint' || typeof right === 'bigint') {
-    // biome-ignore lint/suspicious/noDoubleEquals: == compares a bigint with a number by value
-    return (
-      (typeof left === 'bigint' || typeof left === 'number') && (typeof right === 'bigint' || typeof right === 'number') && left == right
-    )
-  }
-  return false
+  return isNumber(left) && isNumber(right) && left <= right && left >= right
+}
+
+function isNumber(value: unknown): value is number | bigint {
+  return typeof value === 'number' || typeof value === 'bigint'
 }

@@ -1,0 +1,180 @@
+/**
+ * How the values of a type are owned: which are one thing, which are owned member by member, and what identifies list items.
+ *
+ * Made from the schema tables once per type.
+ *
+ * @see sigs.k8s.io/structured-merge-diff schema/elements.go; kube-openapi pkg/schemaconv
+ * @module
+ */
+import type { Field, Scalar, SchemaSource, StructType, ValueType } from '../schema.ts'
+import { scalarText } from './path-element.ts'
+
+export type Topology = ScalarTopology | StructTopology | MapTopology | ListTopology | AnyTopology
+
+export interface ScalarTopology {
+  readonly kind: 'scalar'
+  readonly scalar: 'string' | 'numeric' | 'boolean' | 'any'
+}
+
+export interface StructTopology {
+  readonly kind: 'struct'
+  readonly atomic: boolean
+  readonly members: ReadonlyMap<string, MemberTopology>
+  /** Members that are there even when nobody wrote them: Go writes their zero value. */
+  readonly implicit: readonly MemberTopology[]
+  /** Members that the schema does not name are kept. */
+  readonly open: boolean
+}
+
+export interface MemberTopology {
+  readonly name: string
+  /** `f:name`. */
+  readonly element: string
+  readonly type: Topology
+  /** Value when absent: Go's zero value where that is always written. Undefined: absent is absent. */
+  readonly zero: unknown
+  /** Value of a list key when absent. */
+  readonly keyDefault: unknown
+}
+
+export interface MapTopology {
+  readonly kind: 'map'
+  readonly atomic: boolean
+  readonly values: Topology
+}
+
+export interface ListTopology {
+  readonly kind: 'list'
+  readonly atomic: boolean
+  readonly items: Topology
+  /** Undefined unless items have keys; in alphabetical order. */
+  readonly keys: readonly ListKey[] | undefined
+}
+
+export interface ListKey {
+  readonly name: string
+  /** `"name":`, as it stands in a path element. */
+  readonly label: string
+  /** Undefined: an item without it has no such key. */
+  readonly fallback: unknown
+}
+
+/** Any JSON: maps are owned member by member, everything else is one thing. */
+export interface AnyTopology {
+  readonly kind: 'any'
+}
+
+const ANY: AnyTopology = { kind: 'any' }
+const NOTHING = Object.freeze({})
+const STRING: ScalarTopology = { kind: 'scalar', scalar: 'string' }
+const NUMERIC: ScalarTopology = { kind: 'scalar', scalar: 'numeric' }
+const BOOLEAN: ScalarTopology = { kind: 'scalar', scalar: 'boolean' }
+const ANY_SCALAR: ScalarTopology = { kind: 'scalar', scalar: 'any' }
+
+const granular = new WeakMap<StructType, StructTopology>()
+const atomic = new WeakMap<StructType, StructTopology>()
+
+/** The topology of a kind, a custom one as well; kept as long as its schema is. */
+export function topologyOf(type: StructType, schemas: SchemaSource): StructTopology {
+  return structTopology(type, type.mapType === 'atomic', schemas)
+}
+
+function structTopology(type: StructType, isAtomic: boolean, schemas: SchemaSource): StructTopology {
+  const known = (isAtomic ? atomic : granular).get(type)
+  if (known !== undefined) return known
+  const members = new Map<string, MemberTopology>()
+  const implicit: MemberTopology[] = []
+  const topology: StructTopology = { kind: 'struct', atomic: isAtomic, members, implicit, open: type.preserveUnknown === true }
+  // Known before its members are: a type may contain itself.
+  ;(isAtomic ? atomic : granular).set(type, topology)
+  for (const field of type.fields.values()) {
+    const zero = zeroOf(field)
+    const member: MemberTopology = {
+      name: field.name,
+      element: `f:${field.name}`,
+      type: valueTopology(field.type, field, schemas),
+      zero,
+      keyDefault: field.default ?? (typeof zero === 'object' ? undefined : zero),
+    }
+    members.set(field.name, member)
+    if (zero !== undefined) implicit.push(member)
+  }
+  return topology
+}
+
+function valueTopology(type: ValueType, field: Pick<Field, 'listType' | 'listMapKeys' | 'mapType'>, schemas: SchemaSource): Topology {
+  switch (type.kind) {
+    case 'scalar':
+      return scalarTopology(type.scalar)
+    case 'struct': {
+      const struct = schemas.struct(type.name)
+      return struct === undefined ? ANY : structTopology(struct, (field.mapType ?? struct.mapType) === 'atomic', schemas)
+    }
+    case 'map':
+      return { kind: 'map', atomic: field.mapType === 'atomic', values: valueTopology(type.values, {}, schemas) }
+    case 'list': {
+      const items = valueTopology(type.items, {}, schemas)
+      const isAtomic = field.listType !== 'map' && field.listType !== 'set'
+      return {
+        kind: 'list',
+        atomic: isAtomic,
+        items,
+        keys: field.listType === 'map' ? listKeys(field.listMapKeys ?? [], items) : undefined,
+      }
+    }
+  }
+}
+
+function listKeys(names: readonly string[], items: Topology): ListKey[] {
+  return [...names].sort().map((name) => ({
+    name,
+    label: `${scalarText(name)}:`,
+    fallback: items.kind === 'struct' ? items.members.get(name)?.keyDefault : undefined,
+  }))
+}
+
+function scalarTopology(scalar: Scalar): Topology {
+  switch (scalar) {
+    case 'string':
+    case 'bytes':
+    case 'time':
+    case 'microTime':
+    case 'duration':
+      return STRING
+    case 'int32':
+    case 'int64':
+    case 'double':
+      return NUMERIC
+    case 'boolean':
+      return BOOLEAN
+    case 'quantity':
+    case 'intOrString':
+      return ANY_SCALAR
+    case 'fieldsV1':
+    case 'raw':
+      return ANY
+  }
+}
+
+/** Go's zero value of a member that is always written. Pointers, lists and maps are null then. */
+function zeroOf(field: Field): unknown {
+  if (field.pointer !== true && field.type.kind === 'struct' && isEmptyStruct(field.default)) return NOTHING
+  if (!field.always) return undefined
+  if (field.pointer === true || field.type.kind !== 'scalar') return null
+  const topology = scalarTopology(field.type.scalar)
+  if (topology.kind !== 'scalar') return null
+  switch (topology.scalar) {
+    case 'string':
+      return field.type.scalar === 'string' ? '' : null
+    case 'numeric':
+      return 0
+    case 'boolean':
+      return false
+    case 'any':
+      return field.type.scalar === 'quantity' ? '0' : 0
+  }
+}
+
+function isEmptyStruct(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0
+}
