@@ -16,6 +16,8 @@ export interface CachedObject {
   readonly key: string
   readonly revision: number
   readonly bytes: Uint8Array
+  /** Where `"metadata":{` starts in `bytes`: a list item is `{` and what follows from there. Absent: `metadataOffset` of layout.ts finds it. */
+  readonly metadataAt?: number
   /** Parsed anew at each call: the caller owns the answer. */
   decode(): KubeObject
   /** Parsed once and shared, frozen by convention: for indexes, selectors and controllers. May be dropped and made again. */
@@ -54,7 +56,7 @@ export interface ResourceCache {
   readonly revision: number
   get(key: string): CachedObject | undefined
   snapshot(): Snapshot
-  /** The moment after `revision`, if still kept; undefined when compacted. Revisions between kept moments work. */
+  /** The moment after `revision`, if still kept; undefined when compacted or not reached yet. Revisions between kept moments work. */
   snapshotAt(revision: number): Snapshot | undefined
   /**
    * Calls `listener` synchronously for every event with a revision > `afterRevision`, past ones first, then live.
@@ -78,11 +80,11 @@ export interface Cache {
   resource(id: string): ResourceCache | undefined
   /** Revision of the newest event applied. */
   readonly revision: number
-  /** Oldest revision that watches and exact lists can still be given. */
+  /** History before this was forgotten for all resources. Single ones may have had to forget more: their `subscribe` and `snapshotAt` tell. */
   readonly compactedRevision: number
-  /** Resolves when the cache is not older than any write acknowledged anywhere before the call. Resolves at once on an embedded store. */
+  /** Resolves when the cache is not older than any write acknowledged anywhere before the call. Undefined on an embedded store, where it never has to wait. */
   fresh(): Promise<void> | undefined
-  /** Resolves when the cache has reached `revision`; rejects after `timeoutMs`. */
+  /** Resolves when the cache has reached `revision`; rejects with a RevisionTimeoutError after `timeoutMs`. */
   reach(revision: number, timeoutMs: number): Promise<void>
   /** False while the store has been out of touch for too long to trust liveness (etcd: 10 s). */
   readonly trustworthy: boolean

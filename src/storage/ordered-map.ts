@@ -80,6 +80,11 @@ export class OrderedView<V> {
     visitFrom(this.root, from, this.#end(prefix) - from, visit)
   }
 
+  /** A map that starts as this one and goes its own way. O(1). */
+  fork(): OrderedMap<V> {
+    return new OrderedMap(this.frozenRoot(), this.wide)
+  }
+
   protected frozenRoot(): Node<V> {
     return this.root
   }
@@ -115,9 +120,9 @@ export class OrderedMap<V> extends OrderedView<V> {
   #split: Node<V> | undefined
   #previous: V | undefined
 
-  constructor() {
+  constructor(root?: Node<V>, wide = false) {
     const owner = {}
-    super({ owner, children: undefined, keys: [], values: [], count: 0 }, false)
+    super(root ?? { owner, children: undefined, keys: [], values: [], count: 0 }, wide)
     this.#owner = owner
   }
 
@@ -143,14 +148,6 @@ export class OrderedMap<V> extends OrderedView<V> {
   /** One moment, for as long as the caller holds it. */
   snapshot(): OrderedView<V> {
     return new OrderedView(this.frozenRoot(), this.wide)
-  }
-
-  /** A map that starts as this one and goes its own way. O(1). */
-  fork(): OrderedMap<V> {
-    const fork = new OrderedMap<V>()
-    fork.root = this.frozenRoot()
-    fork.wide = this.wide
-    return fork
   }
 
   /** Answers the value that was there before. */

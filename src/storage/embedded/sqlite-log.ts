@@ -107,6 +107,7 @@ class SqliteLog implements RevisionLog {
     await this.#ask({ op: 'close' })
     await new Promise<void>((resolve) => {
       this.#worker.once('exit', () => resolve())
+      this.#worker.ref()
       if (this.#gone !== undefined) resolve()
     })
   }
