@@ -3,7 +3,7 @@
  *
  * Every member is optional: a decoded body is whatever its sender left out. Validation says what is required.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, relative } from 'node:path'
 
 interface FieldFact {
@@ -46,7 +46,10 @@ for (const [fullName, fact] of Object.entries(facts)) {
   if (fact.fields === undefined || PLAIN[fullName] !== undefined) continue
   const { file, name } = place(fullName)
   let target = files.get(file)
-  if (target === undefined) files.set(file, (target = { bodies: [], imports: new Map() }))
+  if (target === undefined) {
+    target = { bodies: [], imports: new Map() }
+    files.set(file, target)
+  }
   const { imports } = target
   const typeOf = (field: FieldFact): string => {
     if (field.list) return `${wrap(typeOf(field.list))}[]`
@@ -66,7 +69,9 @@ for (const [fullName, fact] of Object.entries(facts)) {
     if (field.type?.startsWith('string')) return 'string'
     return 'any'
   }
-  const members = Object.entries(fact.fields).map(([key, field]) => `  ${/^[a-zA-Z]\w*$/.test(key) ? key : `'${key}'`}?: ${typeOf(field)} | undefined`)
+  const members = Object.entries(fact.fields).map(
+    ([key, field]) => `  ${/^[a-zA-Z]\w*$/.test(key) ? key : `'${key}'`}?: ${typeOf(field)} | undefined`,
+  )
   target.bodies.push(`export interface ${name} {\n${members.join('\n')}\n}`)
 }
 
@@ -74,7 +79,8 @@ function wrap(type: string): string {
   return type.includes('|') ? `(${type})` : type
 }
 
-rmSync(OUT, { recursive: true, force: true })
+// Only what differs is written: somebody may be reading the rest at this moment.
+const written = new Set<string>()
 for (const [file, { bodies, imports }] of files) {
   const path = `${OUT}/${file}.ts`
   mkdirSync(dirname(path), { recursive: true })
@@ -82,6 +88,11 @@ for (const [file, { bodies, imports }] of files) {
     const from = relative(dirname(path), `${OUT}/${other}.ts`)
     return `import type * as ${[...aliases][0]} from '${from.startsWith('.') ? from : `./${from}`}'`
   })
-  writeFileSync(path, `// Made by tools/generate-types.ts from src/api/facts; not edited by hand.\n${head.join('\n')}${head.length ? '\n\n' : ''}${bodies.join('\n\n')}\n`)
+  const text = `// Made by tools/generate-types.ts from src/api/facts; not edited by hand.\n${head.join('\n')}${head.length ? '\n\n' : ''}${bodies.join('\n\n')}\n`
+  if (!existsSync(path) || readFileSync(path, 'utf8') !== text) writeFileSync(path, text)
+  written.add(path)
 }
-console.log(`${OUT}: ${files.size} files`)
+for (const entry of readdirSync(OUT, { recursive: true, withFileTypes: true })) {
+  const path = `${relative('.', entry.parentPath)}/${entry.name}`
+  if (entry.isFile() && !written.has(path)) rmSync(path)
+}

@@ -1,0 +1,9 @@
+/**
+ * Builds the command once before the tests that start it, so that they see the source as it is.
+ */
+import { bundle } from '../tools/bundle.ts'
+
+export default async function setup(): Promise<void> {
+  await import('../tools/generate-types.ts')
+  await bundle('src/cli/main.ts', 'dist/podpass.js')
+}

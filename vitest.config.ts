@@ -1,0 +1,21 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    reporters: ['default', './tools/test-summary.ts'],
+    projects: [
+      { test: { name: 'rooms', include: ['src/**/*.test.ts', 'tools/**/*.test.ts'], exclude: ['**/*.long.test.ts'] } },
+      {
+        test: {
+          name: 'house',
+          include: ['test/**/*.test.ts'],
+          exclude: ['**/*.long.test.ts'],
+          // These start the command as it is installed.
+          globalSetup: ['./test/build.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+})
