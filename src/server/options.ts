@@ -2,7 +2,7 @@
  * What a server is started with: kube-apiserver's settings as data, read from no flag and no file.
  *
  * Whoever starts a server (the command line, a test) fills this in; files are read before, so that nothing here is a path except the
- * data folder and the audit log. PEM members are text.
+ * data folder. PEM members are text.
  *
  * @see cmd/kube-apiserver/app/options/options.go
  * @module
@@ -34,8 +34,6 @@ export interface ServerOptions {
   store: StoreOptions
   network: NetworkOptions
   controllers: ControllerOptions
-  /** Text of an audit policy file, and where the log goes (`-`: standard output). */
-  audit?: { policy: string; logPath: string; maxAgeDays: number; maxBackups: number; maxSizeMiB: number }
   /** Whose table columns are printed: `34` is Kubernetes 1.34. */
   emulatedMinor: number
   /** How long an Event is kept, seconds. */
@@ -157,6 +155,8 @@ export interface ControllerOptions {
   /** PEM; undefined: certificate signing requests are not signed. */
   clusterSigning?: { certificate: string; key: string }
   clusterSigningDurationSeconds: number
+  /** PEM of the private key that signs the tokens in token Secrets (`--service-account-private-key-file`); the issuing key when undefined. */
+  secretTokenKey?: string
   legacyTokenCleanUpSeconds: number
   /** Objects handled at once, by controller name. */
   concurrency: Readonly<Record<string, number>>

@@ -1,0 +1,148 @@
+import { readFileSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { systemClock } from '../clock.ts'
+import { ensurePki, type Pki } from '../pki/ensure.ts'
+import { controllerSelected } from '../server/options.ts'
+import { parseFlags } from './flags.ts'
+import { SERVE_FLAGS } from './serverflags.ts'
+import { serveOptions } from './serveroptions.ts'
+
+let folder: string
+let pki: Pki
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'podpass-serve-'))
+  pki = await ensurePki(folder, { server: ['localhost'], tokenKey: 'ES256' }, systemClock)
+  await pki.serviceAccountKey
+})
+
+function serve(flags: readonly string[], files: Record<string, string> = {}) {
+  const accounts = [
+    '--service-account-issuer=https://kubernetes.default.svc',
+    `--service-account-signing-key-file=${folder}/sa.key`,
+    `--service-account-key-file=${folder}/sa.key`,
+  ]
+  return serveOptions(parseFlags([...accounts, ...flags], SERVE_FLAGS), {
+    readFile: (path) => files[path] ?? readFileSync(path, 'utf8'),
+    ownIdentity: async () => ({ ...pki.server, ca: pki.authority.certificate }),
+  })
+}
+
+describe('serveOptions()', () => {
+  test('reads the flags of the golden recordings', async () => {
+    const { options, notices } = await serve([
+      '--secure-port=6443',
+      `--client-ca-file=${folder}/ca.crt`,
+      `--tls-cert-file=${folder}/apiserver.crt`,
+      `--tls-private-key-file=${folder}/apiserver.key`,
+      '--authorization-mode=Node,RBAC',
+      '--enable-admission-plugins=NodeRestriction',
+      '--service-cluster-ip-range=10.0.0.0/24',
+      `--root-ca-file=${folder}/ca.crt`,
+      `--cluster-signing-cert-file=${folder}/ca.crt`,
+      `--cluster-signing-key-file=${folder}/ca.key`,
+      '--emulated-version=1.36',
+      '--nodes=0',
+      '--scheduler=false',
+      '--etcd-servers=http://127.0.0.1:2379',
+    ])
+    expect(notices).toEqual([])
+    expect(options).toMatchObject({
+      bindAddress: '127.0.0.1',
+      securePort: 6443,
+      clientCA: pki.authority.certificate,
+      tls: { certificate: pki.server.certificate, key: pki.server.key },
+      authorizationModes: ['Node', 'RBAC'],
+      admission: { enable: ['NodeRestriction'], disable: [] },
+      store: { kind: 'etcd', servers: ['http://127.0.0.1:2379'], prefix: '/registry' },
+      controllers: { selection: ['*'], rootCA: pki.authority.certificate, clusterSigning: pki.authority },
+      emulatedMinor: 36,
+      serviceAccount: { issuers: ['https://kubernetes.default.svc'], keys: [await pki.serviceAccountKey] },
+    })
+  })
+
+  test('takes a certificate of its own where none is given', async () => {
+    const { options } = await serve([])
+    expect(options.tls.certificate).toBe(pki.server.certificate)
+    expect(options.controllers.rootCA).toBe(pki.authority.certificate)
+    expect(options.store).toEqual({ kind: 'embedded', dataDir: './.podpass' })
+  })
+
+  test('names the flags that have no effect', async () => {
+    const { notices } = await serve(['--watch-cache=false', '--leader-elect=true'])
+    expect(notices.map((notice) => notice.split(' ')[0])).toEqual(['--watch-cache', '--leader-elect'])
+  })
+
+  test('lets a refused switch say what is so anyway', async () => {
+    await expect(serve(['--enable-bootstrap-token-auth=false', '--enable-garbage-collector=true'])).resolves.toBeDefined()
+  })
+
+  test('translates the old names of controllers', async () => {
+    const { options } = await serve(['--controllers=*,-garbagecollector'])
+    expect(options.controllers.selection).toEqual(['*', '-garbage-collector-controller'])
+  })
+
+  test('reads static tokens with quoted groups behind the unsafe flag', async () => {
+    const files = { tokens: 'secret,admin,1,"system:masters,devs"\n\nother,bob,2\n' }
+    const { options } = await serve(['--token-auth-file=tokens', '--unsafe-static-tokens'], files)
+    expect(options.staticTokens).toEqual([
+      { token: 'secret', username: 'admin', uid: '1', groups: ['system:masters', 'devs'] },
+      { token: 'other', username: 'bob', uid: '2', groups: [] },
+    ])
+  })
+
+  const refusals: [name: string, flags: string[], message: RegExp][] = [
+    ['half of a pair', ['--tls-cert-file=x'], /--tls-cert-file and --tls-private-key-file go together; --tls-private-key-file is missing/],
+    ['two stores', ['--etcd-servers=http://a:1', '--data-dir=x'], /two stores/],
+    ['etcd certificates without etcd', ['--etcd-cafile=x'], /means nothing without --etcd-servers/],
+    ['static tokens without the unsafe flag', ['--token-auth-file=/dev/null'], /needs --unsafe-static-tokens/],
+    ['what kube-apiserver has and podpass does not do', ['--encryption-provider-config=x'], /--encryption-provider-config is refused/],
+    ['a bootstrap token switch', ['--enable-bootstrap-token-auth'], /is refused/],
+    ['an unknown mode', ['--authorization-mode=RBCA'], /did you mean RBAC/],
+    ['a mode that podpass does not have', ['--authorization-mode=Webhook'], /--authorization-mode=Webhook is refused/],
+    ['an unknown admission plugin', ['--enable-admission-plugins=NodeRestrictions'], /did you mean NodeRestriction\?/],
+    [
+      'a plugin that is turned on and off',
+      ['--enable-admission-plugins=Priority', '--disable-admission-plugins=Priority'],
+      /both name Priority/,
+    ],
+    ['an unknown controller', ['--controllers=namespaces-controller'], /did you mean namespace-controller/],
+    ['a file that is not there', ['--client-ca-file=/nowhere'], /--client-ca-file=\/nowhere: there is no such file/],
+    ['a file without a certificate', ['--client-ca-file=/dev/null'], /no PEM certificate/],
+    ['a version nobody emulates', ['--emulated-version=1.30'], /1\.33 to 1\.36/],
+    ['an issuer twice', ['--service-account-issuer=https://kubernetes.default.svc'], /one issuer twice/],
+    ['keys published over http', ['--service-account-jwks-uri=http://x/keys'], /an https URL/],
+    ['a token life under an hour', ['--service-account-max-token-expiration=59m'], /between one hour/],
+    ['a service range that is too large', ['--service-cluster-ip-range=10.0.0.0/8'], /too large; \/12 at most/],
+    ['two ranges of one family', ['--service-cluster-ip-range=10.0.0.0/24,10.1.0.0/24'], /different IP families/],
+    ['a port range backwards', ['--service-node-port-range=32000-31000'], /such as 30000-32767/],
+    ['a word that is no flag', ['serve'], /serve is no flag/],
+    ['a host name where an address is needed', ['--bind-address=localhost'], /an IP address is needed/],
+  ]
+  test.each(refusals)('refuses %s', async (_, flags, message) => {
+    await expect(serve(flags)).rejects.toThrow(message)
+  })
+
+  test('says all that is wrong at once', async () => {
+    await expect(serve(['--emulated-version=1', '--secure-port=70000'])).rejects.toThrow(/--secure-port[^\n]*\n|\n[^\n]*--secure-port/)
+  })
+})
+
+describe('controllerSelected()', () => {
+  const cases: [name: string, selection: string[], want: boolean][] = [
+    ['runs under *', ['*'], true],
+    ['runs when named', ['job-controller'], true],
+    ['does not run when another is named', ['cronjob-controller'], false],
+    ['does not run when taken out', ['*', '-job-controller'], false],
+    ['does not run under -*', ['-*'], false],
+    ['follows the first word about it', ['-job-controller', 'job-controller'], false],
+  ]
+  test.each(cases)('%s', (_, selection, want) => expect(controllerSelected('job-controller', selection)).toBe(want))
+  test('leaves out what is off by default unless it is named', () => {
+    expect(controllerSelected('token-cleaner-controller', ['*'], false)).toBe(false)
+    expect(controllerSelected('token-cleaner-controller', ['*', 'token-cleaner-controller'], false)).toBe(true)
+  })
+})
