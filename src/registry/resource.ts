@@ -136,6 +136,10 @@ export interface ActionSubresource {
   verbs: readonly ['create']
   kind: GroupVersionKind
   schema: string
+  /** After the schema's own defaults, before admission. */
+  defaults?(body: KubeObject): void
+  /** The body's uid and timestamps are not wiped: they are for the action to check (`serviceaccounts/token`). */
+  keepsSystemMetadata?: true
   /** What POST does; the body is decoded and defaulted. The answer is sent with 201. */
   create(action: Action, body: KubeObject): Promise<KubeObject> | KubeObject
 }

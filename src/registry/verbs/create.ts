@@ -29,11 +29,14 @@ export async function createAction(context: VerbContext, endpoint: Endpoint, act
   if (schema === undefined) throw new TypeError(`no schema ${action.schema}`)
   const object = await decodeRequestObject(context, { schema, gvk: action.kind }, options.fieldValidation)
   applySchemaDefaults(schema, object)
+  action.defaults?.(object)
   const meta = metaOf(object)
-  delete meta.uid
-  delete meta.creationTimestamp
-  delete meta.deletionTimestamp
-  delete meta.deletionGracePeriodSeconds
+  if (action.keepsSystemMetadata !== true) {
+    delete meta.uid
+    delete meta.creationTimestamp
+    delete meta.deletionTimestamp
+    delete meta.deletionGracePeriodSeconds
+  }
   matchNamespace(object, context.namespace)
   const admission = {
     ...admissionRequest(context, endpoint, 'CREATE', { name: context.name === '' ? (meta.name ?? '') : context.name, object, oldObject: undefined, options: options.object, dryRun: options.dryRun }),
