@@ -250,6 +250,8 @@ export function validateLabels(labels: Readonly<Record<string, string>> | undefi
 export interface LabelSelectorOptions {
   /** Values that are no label values were stored before they were checked. */
   allowInvalidLabelValue?: boolean
+  /** Newer clients may know operators that we do not (access reviews). */
+  allowUnknownOperator?: boolean
 }
 
 export function validateLabelSelector(
@@ -284,7 +286,8 @@ export function validateLabelSelectorRequirement(
         errors.push(forbiddenField(`${field}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
       break
     default:
-      errors.push(invalidValue(`${field}.operator`, requirement.operator ?? '', 'not a valid selector operator'))
+      if (options.allowUnknownOperator !== true)
+        errors.push(invalidValue(`${field}.operator`, requirement.operator ?? '', 'not a valid selector operator'))
   }
   errors.push(...validateLabelName(requirement.key ?? '', `${field}.key`))
   if (options.allowInvalidLabelValue !== true)
