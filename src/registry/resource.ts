@@ -28,6 +28,8 @@ export interface World {
   /** `length` characters of Kubernetes' safe alphabet (`bcdfghjklmnpqrstvwxz2456789`). */
   randomSuffix(length: number): string
   authorizer: Authorizer
+  /** For hooks that keep objects of another kind (a Service its IPAddresses). Set by whoever makes the verbs. */
+  registry?: RegistryAccess
   /** Roles and bindings as RBAC resolves them, whatever the authorization mode: what a writer of roles and bindings holds. Absent: nothing. */
   rbac?: RbacIndex
   /** The minor version whose tables are printed, from `--emulated-version`. */

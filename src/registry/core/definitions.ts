@@ -11,6 +11,7 @@ import { namespaces } from './namespaces.ts'
 import { nodes } from './nodes.ts'
 import { secrets } from './secrets.ts'
 import { serviceAccounts } from './serviceaccounts.ts'
+import { services } from './services.ts'
 
 export const coreDefinitions: readonly ResourceDefinition[] = [
   configMaps,
@@ -20,4 +21,5 @@ export const coreDefinitions: readonly ResourceDefinition[] = [
   nodes,
   secrets,
   serviceAccounts,
+  services,
 ]
