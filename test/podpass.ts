@@ -1,0 +1,171 @@
+/**
+ * The built command as a user has it, for tests: `podpass serve` on a free loopback port, on either store.
+ *
+ * @module
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { request } from 'node:https'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { find } from './machine.ts'
+
+export const REPOSITORY = join(import.meta.dirname, '..')
+export const COMMAND = join(REPOSITORY, 'dist', 'podpass.js')
+const READY_WITHIN_MS = 20_000
+
+export type StoreKind = 'embedded' | 'etcd'
+
+/** The stores that this machine can run. */
+export const STORES: readonly { kind: StoreKind; isHere: boolean }[] = [
+  { kind: 'embedded', isHere: true },
+  { kind: 'etcd', isHere: find('etcd') !== undefined },
+]
+
+export interface Running {
+  url: string
+  port: number
+  pid: number
+  /** Removed by `stop`; holds the store and `pki/`. */
+  folder: string
+  /** Path of a file that `wire.mjs pki` made: `file('admin.kubeconfig')`. */
+  file(name: string): string
+  /** What was written to stderr so far. */
+  log(): string
+  stop(): Promise<void>
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((done, fail) => {
+    const server = createServer()
+    server.once('error', fail)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number }
+      server.close(() => done(port))
+    })
+  })
+}
+
+/** Starts a child and gives a function that ends it and waits. */
+export function startProcess(
+  command: string,
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
+): { child: ChildProcess; log(): string; stop(): Promise<void> } {
+  const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+  let log = ''
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (log += text))
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (log += text))
+  const ended = once(child, 'exit').catch(() => {})
+  return {
+    child,
+    log: () => log,
+    async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      child.kill('SIGTERM')
+      const timer = setTimeout(() => child.kill('SIGKILL'), 15_000)
+      await ended
+      clearTimeout(timer)
+    },
+  }
+}
+
+/** An etcd of its own in `folder`; resolves when it answers. */
+export async function startEtcd(folder: string): Promise<{ url: string; stop(): Promise<void> }> {
+  const [client, peer] = [await freePort(), await freePort()]
+  const url = `http://127.0.0.1:${client}`
+  const peers = `http://127.0.0.1:${peer}`
+  const args = [
+    '--data-dir',
+    join(folder, 'etcd'),
+    '--listen-client-urls',
+    url,
+    '--advertise-client-urls',
+    url,
+    '--listen-peer-urls',
+    peers,
+  ]
+  const etcd = startProcess(find('etcd') as string, [
+    ...args,
+    '--initial-advertise-peer-urls',
+    peers,
+    '--initial-cluster',
+    `default=${peers}`,
+  ])
+  await until(async () => (await fetch(`${url}/health`)).ok, etcd)
+  return { url, stop: etcd.stop }
+}
+
+/** Asks again until it is true; fails with the process's log when that has ended or takes too long. */
+async function until(isReady: () => Promise<boolean>, running: { child: ChildProcess; log(): string }): Promise<void> {
+  const deadline = Date.now() + READY_WITHIN_MS
+  while (!(await isReady().catch(() => false))) {
+    if (running.child.exitCode !== null || Date.now() > deadline) throw new Error(`it did not become ready:\n${running.log()}`)
+    await new Promise((done) => setTimeout(done, 20))
+  }
+}
+
+export function isReady(port: number, ca: Buffer): Promise<boolean> {
+  return new Promise((done) => {
+    const ask = request({ host: '127.0.0.1', port, path: '/readyz', ca, agent: false }, (response) => {
+      response.resume()
+      done(response.statusCode === 200)
+    })
+    ask.on('error', () => done(false))
+    ask.end()
+  })
+}
+
+/** Keys, kubeconfigs and `target.json` as the golden recordings were made with. */
+export function makePki(folder: string, port: number): void {
+  execFileSync(process.execPath, [join(REPOSITORY, 'test/golden/wire.mjs'), 'pki', folder, '--server', `https://127.0.0.1:${port}`], {
+    stdio: 'ignore',
+  })
+}
+
+/** `podpass serve` with the flags of `test/golden/README.md`; resolves when it is ready. */
+export async function startServe(store: StoreKind, flags: readonly string[] = ['--emulated-version=1.36']): Promise<Running> {
+  const folder = mkdtempSync(join(tmpdir(), 'podpass-test-'))
+  const port = await freePort()
+  const pki = join(folder, 'pki')
+  const file = (name: string) => join(pki, name)
+  makePki(pki, port)
+  const etcd = store === 'etcd' ? await startEtcd(folder) : undefined
+  const serve = startProcess(process.execPath, [
+    COMMAND,
+    'serve',
+    `--secure-port=${port}`,
+    `--tls-cert-file=${file('apiserver.crt')}`,
+    `--tls-private-key-file=${file('apiserver.key')}`,
+    `--client-ca-file=${file('ca.crt')}`,
+    '--service-account-issuer=https://kubernetes.default.svc',
+    `--service-account-signing-key-file=${file('sa.key')}`,
+    `--service-account-key-file=${file('sa.key')}`,
+    '--authorization-mode=Node,RBAC',
+    '--enable-admission-plugins=NodeRestriction',
+    '--service-cluster-ip-range=10.0.0.0/24',
+    `--root-ca-file=${file('ca.crt')}`,
+    `--cluster-signing-cert-file=${file('ca.crt')}`,
+    `--cluster-signing-key-file=${file('ca.key')}`,
+    '--nodes=0',
+    '--scheduler=false',
+    etcd === undefined ? `--data-dir=${join(folder, 'store')}` : `--etcd-servers=${etcd.url}`,
+    ...flags,
+  ])
+  const stop = async () => {
+    await serve.stop()
+    await etcd?.stop()
+    rmSync(folder, { recursive: true, force: true })
+  }
+  try {
+    const ca = readFileSync(file('ca.crt'))
+    await until(() => isReady(port, ca), serve)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { url: `https://127.0.0.1:${port}`, port, pid: serve.child.pid as number, folder, file, log: serve.log, stop }
+}
