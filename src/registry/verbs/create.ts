@@ -10,6 +10,7 @@ import { decodeRequestObject } from './body.ts'
 import { admissionRequest, type Result, type VerbContext } from './context.ts'
 import { applySchemaDefaults } from '../../api/defaults.ts'
 import { metaOf } from '../../api/object.ts'
+import type { Status } from '../../api/status.ts'
 import { matchNamespace, writeOptions } from './options.ts'
 import { applyDefaults, createObject } from './write.ts'
 
@@ -56,10 +57,12 @@ export async function createAction(context: VerbContext, endpoint: Endpoint, act
       registry: context.verbs.access,
       remoteAddress: context.remoteAddress,
       userAgent: context.userAgent,
-      validateAdmission: async () => context.verbs.admission.validate(admission),
+      validateAdmission: async () => {
+        await context.verbs.admission.validate(admission)
+      },
     },
     object,
   )
-  if (answer.kind === 'Status') return { kind: 'status', code: 201, status: { ...(answer as never), code: 201 } }
+  if (answer.kind === 'Status') return { kind: 'status', code: 201, status: { ...(answer as unknown as Status), code: 201 } }
   return { kind: 'view', code: 201, schema: action.schema, object: answer }
 }

@@ -11,6 +11,7 @@ import type { CachedObject } from '../../cache/cache.ts'
 import { rfc3339 } from '../../clock.ts'
 import { decodeAt, type Endpoint, objectKey } from '../endpoint.ts'
 import type { Write } from '../resource.ts'
+import { bodyType } from './body.ts'
 import { admissionRequest, type ListResult, type Result, type VerbContext, writeOf } from './context.ts'
 import { listObjects } from './list.ts'
 import { type DeleteOptions, deleteOptions } from './options.ts'
@@ -211,7 +212,7 @@ async function optionsBody(context: VerbContext): Promise<KubeObject | undefined
   if (schema === undefined) throw new TypeError(`no schema ${DELETE_OPTIONS_SCHEMA}`)
   try {
     // DeleteOptions is registered in every group version, so any apiVersion will do.
-    return decodeBody(bytes, context.contentType, { schema, gvk: { group: '', version: 'v1', kind: 'DeleteOptions' }, strict: 'Ignore' }).object
+    return decodeBody(bytes, bodyType(context.contentType), { schema, gvk: { group: '', version: 'v1', kind: 'DeleteOptions' }, strict: 'Ignore' }).object
   } catch (error) {
     if (error instanceof StatusError && error.code === 415) throw error
     throw badRequest((error as Error).message, { cause: error })

@@ -4,7 +4,9 @@
  * @see apiserver/pkg/endpoints/handlers/patch.go
  * @module
  */
-import { normalize, parseJson, parseYaml } from '../../api/decode.ts'
+import { decodeText, parseJson, plainValue } from '../../api/json.ts'
+import { normalize } from '../../api/normalize.ts'
+import { type ParsedYaml, parseYaml } from '../../api/yaml.ts'
 import { invalidValue } from '../../api/field.ts'
 import { applyConfiguration } from '../../api/managedfields/apply.ts'
 import { type KubeObject, metaOf } from '../../api/object.ts'
@@ -121,7 +123,7 @@ function parsePatch(bytes: Buffer, text: (why: string) => string): { value: unkn
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw badRequest(text(`json: cannot unmarshal ${jsonKind(value)} into Go value of type map[string]interface {}`))
   }
-  return { value, duplicates: parsed.duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`) }
+  return { value, duplicates: parsed.duplicates.map((path: string) => `duplicate field ${JSON.stringify(path)}`) }
 }
 
 function jsonKind(value: unknown): string {
@@ -147,17 +149,13 @@ function checked(document: unknown, schema: StructType, patchErrors: readonly st
 }
 
 function applier(context: VerbContext, endpoint: Endpoint, bytes: Buffer, options: WriteOptions & { force: boolean | undefined }, sub: ObjectSubresource | undefined) {
-  let parsed: ReturnType<typeof parseYaml>
-  try {
-    parsed = parseYaml(bytes)
-  } catch (error) {
-    throw badRequest(`error decoding YAML: ${(error as Error).message}`, { cause: error })
-  }
-  const { value, duplicateErrors } = parsed
+  const parsed = parseApplied(bytes)
+  const config = plainValue(parsed.tree)
+  const duplicates = parsed.duplicates.length === 0 ? undefined : `error converting YAML to JSON: yaml: unmarshal errors:\n${parsed.duplicates.map((line) => `  ${line}`).join('\n')}`
   return (current: KubeObject | undefined): KubeObject => {
     const object = applyConfiguration({
       live: current,
-      config: structuredClone(value) as KubeObject,
+      config: structuredClone(config) as KubeObject,
       force: options.force === true,
       manager: options.fieldManager,
       subresource: context.subresource,
@@ -169,11 +167,19 @@ function applier(context: VerbContext, endpoint: Endpoint, bytes: Buffer, option
       resetFields: sub?.strategy.resetFields ?? endpoint.definition.strategy.resetFields ?? [],
       defaults: (made) => applyDefaults(endpoint, made),
     })
-    if (duplicateErrors !== undefined && options.fieldValidation !== 'Ignore') {
-      if (options.fieldValidation === 'Strict') throw badRequest(`error strict decoding YAML: ${duplicateErrors}`)
-      context.warn(duplicateErrors)
+    if (duplicates !== undefined && options.fieldValidation !== 'Ignore') {
+      if (options.fieldValidation === 'Strict') throw badRequest(`error strict decoding YAML: ${duplicates}`)
+      context.warn(duplicates)
     }
     return object
+  }
+}
+
+function parseApplied(bytes: Buffer): ParsedYaml {
+  try {
+    return parseYaml(decodeText(bytes))
+  } catch (error) {
+    throw badRequest(`error decoding YAML: ${(error as Error).message}`, { cause: error })
   }
 }
 
@@ -183,7 +189,7 @@ function patchView(context: VerbContext, endpoint: Endpoint, view: ViewSubresour
   const apiVersion = view.kind.group === '' ? view.kind.version : `${view.kind.group}/${view.kind.version}`
   return writeView(context, endpoint, view, options, (present) => {
     if (type === 'application/apply-patch+yaml') {
-      const config = parseYaml(bytes).value as KubeObject
+      const config = plainValue(parseApplied(bytes).tree) as KubeObject
       const object = checked(applyMergePatch(present, config), schema, [], () => JSON.stringify(config), options.fieldValidation, context)
       checkName(object, context.name)
       return object

@@ -17,5 +17,5 @@ export function viewResult(endpoint: Endpoint, view: ViewSubresource, result: Ob
 
 /** The change is recorded on the parent, under the manager and subresource of the request. */
 export function trackView(context: VerbContext, endpoint: Endpoint, _view: ViewSubresource, change: { before: KubeObject; after: KubeObject; options: WriteOptions }): void {
-  track(context, endpoint, change.before, change.after, change.options, [])
+  track(context, endpoint, change.before, change.after, change.options, undefined)
 }

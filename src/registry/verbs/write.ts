@@ -10,7 +10,8 @@
 import { applySchemaDefaults } from '../../api/defaults.ts'
 import { encodeObject } from '../../api/encode.ts'
 import { invalidValue } from '../../api/field.ts'
-import { trackUpdate } from '../../api/managedfields/manager.ts'
+import { keepTimesWhenUnchanged } from '../../api/managedfields/keep-times.ts'
+import { trackUpdate } from '../../api/managedfields/track-update.ts'
 import { validateObjectMeta, validateObjectMetaUpdate } from '../../api/metadata.ts'
 import { type KubeObject, metaOf } from '../../api/object.ts'
 import { alreadyExists, conflict, failure, invalid, modified, notFound, resourceDetails } from '../../api/status.ts'
@@ -44,7 +45,7 @@ export async function createObject(context: VerbContext, endpoint: Endpoint, obj
   delete meta.selfLink
   matchNamespace(object, endpoint.definition.namespaced ? context.namespace : '')
   dropDuplicateOwners(meta, context, false)
-  track(context, endpoint, undefined, object, options, [])
+  track(context, endpoint, undefined, object, options, undefined)
   const admission = admissionRequest(context, endpoint, 'CREATE', { name: meta.name ?? '', object, oldObject: undefined, options: options.object, dryRun: options.dryRun })
   await context.verbs.admission.admit(admission)
   dropDuplicateOwners(metaOf(object), context, true)
@@ -205,7 +206,7 @@ async function updateOnce(context: VerbContext, endpoint: Endpoint, update: Upda
   ]
   if (errors.length > 0) throw invalid(gvk, meta.name ?? '', errors)
   for (const warning of strategy.warnings?.(object, old, write) ?? []) context.warn(warning)
-  keepManagedFieldTimes(meta, oldMeta)
+  keepTimesWhenUnchanged(old, object)
   await context.verbs.admission.validate(admission)
 
   if (deletesNow(endpoint, object, oldMeta)) {
@@ -251,20 +252,8 @@ export function track(context: VerbContext, endpoint: Endpoint, before: KubeObje
     subresource: context.subresource,
     apiVersion: endpoint.apiVersion,
     nowMs: context.nowMs,
-    resetFields: resetFields === undefined || resetFields.length === 0 ? (endpoint.definition.strategy.resetFields ?? []) : resetFields,
+    resetPaths: resetFields ?? endpoint.definition.strategy.resetFields ?? [],
   })
-}
-
-/** When nothing but the times of managed fields would change, nothing changes. */
-function keepManagedFieldTimes(meta: ObjectMeta, oldMeta: ObjectMeta): void {
-  const entries = meta.managedFields
-  const before = oldMeta.managedFields
-  if (entries === undefined || before === undefined || entries.length !== before.length) return
-  const same = entries.every((entry, i) => {
-    const other = before[i]
-    return other !== undefined && deepEqual({ ...entry, time: undefined }, { ...other, time: undefined })
-  })
-  if (same) meta.managedFields = before
 }
 
 /** The canonical value for the store: kind and apiVersion of the stored version, metadata next, no resourceVersion. */
@@ -272,7 +261,7 @@ export function encodeStored(endpoint: Endpoint, object: KubeObject): Uint8Array
   const toStore = endpoint.definition.convert === undefined ? object : endpoint.definition.convert.toStored(object)
   const { kind: _kind, apiVersion: _apiVersion, metadata, ...rest } = toStore
   const { resourceVersion: _resourceVersion, ...meta } = metadata ?? {}
-  return encodeObject({ kind: endpoint.stored.kind, apiVersion: endpoint.stored.apiVersion, metadata: meta, ...rest })
+  return encodeObject({ kind: endpoint.stored.kind, apiVersion: endpoint.stored.apiVersion, metadata: meta, ...rest }, endpoint.stored.schema)
 }
 
 /** What was just written: the cached bytes when they are still of this revision, else the object with it. */

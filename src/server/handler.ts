@@ -1,0 +1,327 @@
+/**
+ * The one request path: who asks, may they, and what answers.
+ *
+ * ```text
+ * request info → authenticate → audit → impersonate → fair limits → authorize → route
+ * ```
+ *
+ * @see DESIGN section 4; apiserver/pkg/server/config.go, DefaultBuildHandlerChain
+ * @module
+ */
+import { randomUUID } from 'node:crypto'
+import { failure, internalError, quote, type Status, StatusError, timeout, unauthorized } from '../api/status.ts'
+import type { Authenticator, Credentials } from '../authentication/authenticator.ts'
+import type { UserInfo } from '../authentication/user.ts'
+import type { Attributes, Authorizer } from '../authorization/authorizer.ts'
+import { forbiddenError } from '../authorization/forbidden.ts'
+import type { Clock } from '../clock.ts'
+import type { Verbs } from '../registry/verbs/context.ts'
+import type { Exchange, HeaderList } from './exchange.ts'
+import { header } from './exchange.ts'
+import type { Fairness, Ticket } from './fairness.ts'
+import { selectorAttributes } from './selector-attributes.ts'
+import { type Format, negotiate, PLAIN_JSON } from './negotiate.ts'
+import type { RequestObserver } from './observe.ts'
+import { renderStatus } from './render.ts'
+import { type RequestInfo, requestInfo } from './request-info.ts'
+import { routeResource } from './resource-routes.ts'
+import type { ServerLog } from './options.ts'
+import { WarningList } from './warnings.ts'
+
+/** Answers paths that are no resources. False when it does not know the path. */
+export type PathRoutes = (request: ServerRequest) => boolean | Promise<boolean>
+
+export interface HandlerDeps {
+  verbs: Verbs
+  authenticator: Authenticator
+  authorizer: Authorizer
+  /** Replaces the user where the request asks for it and the user may. */
+  impersonate(request: ServerRequest, user: UserInfo): UserInfo | Promise<UserInfo>
+  fairness: Fairness | undefined
+  observer: RequestObserver
+  paths: PathRoutes
+  clock: Clock
+  log: ServerLog
+  requestTimeoutMs: number
+  minWatchTimeoutMs: number
+  random(): number
+}
+
+/** One request, once its URL has been read. */
+export interface ServerRequest {
+  readonly deps: HandlerDeps
+  readonly exchange: Exchange
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly auditId: string
+  readonly userAgent: string
+  readonly nowMs: number
+  info: RequestInfo
+  /** The acting user, after impersonation. */
+  user: UserInfo
+  readonly warnings: WarningList
+  readonly annotations: Record<string, string>
+  ticket: Ticket | undefined
+  /** Aborts when the peer goes away or the time is up. Made when first asked for. */
+  readonly signal: AbortSignal
+  respond(code: number, headers: HeaderList, body: Uint8Array | string | undefined): void
+  respondJson(code: number, value: unknown, headers?: HeaderList): void
+  respondText(code: number, text: string): void
+}
+
+const NOBODY: UserInfo = { username: '', groups: [] }
+const NO_QUERY = new URLSearchParams()
+const NO_INFO = requestInfo('GET', '/', NO_QUERY)
+const MAX_AUDIT_ID = 1024
+
+export type Handle = (exchange: Exchange) => void
+
+export function createHandler(deps: HandlerDeps): Handle {
+  return (exchange) => {
+    const request = new Request(deps, exchange)
+    run(request).catch((error) => fail(request, error))
+  }
+}
+
+/** As above, for callers inside the process: the user is known, and everything from authorization on is the same. */
+export function createInternalHandler(deps: HandlerDeps): (exchange: Exchange, user: UserInfo) => void {
+  return (exchange, user) => {
+    const request = new Request(deps, exchange)
+    request.user = user
+    Promise.resolve()
+      .then(async () => {
+        readUrl(request)
+        await authorize(request)
+        await route(request)
+      })
+      .catch((error) => fail(request, error))
+  }
+}
+
+async function run(request: Request): Promise<void> {
+  const { deps } = request
+  readUrl(request)
+  const authenticated = authenticate(request)
+  if (authenticated instanceof Promise) await authenticated
+  const user = deps.impersonate(request, request.user)
+  request.user = user instanceof Promise ? await user : user
+  if (deps.fairness !== undefined) {
+    const ticket = deps.fairness.admit(request.user, request.info)
+    request.ticket = ticket instanceof Promise ? await ticket : ticket
+    if (!request.ticket.admitted) {
+      request.respond(429, [['Content-Type', 'text/plain; charset=utf-8'], ['Retry-After', '1'], ['X-Content-Type-Options', 'nosniff']], 'Too many requests, please try again later.\n')
+      return
+    }
+  }
+  try {
+    const allowed = authorize(request)
+    if (allowed instanceof Promise) await allowed
+    const done = route(request)
+    if (done instanceof Promise) await done
+  } finally {
+    request.ticket?.release()
+  }
+}
+
+function readUrl(request: Request): void {
+  const { exchange } = request
+  request.info = requestInfo(exchange.method, request.path, request.query)
+}
+
+function authenticate(request: Request): void | Promise<void> {
+  const { deps, exchange } = request
+  const credentials: Credentials = {
+    headers: exchange.headers,
+    clientCertificates: () => exchange.clientCertificates(),
+    connection: exchange.connection,
+    remoteAddress: exchange.remoteAddress,
+  }
+  const outcome = deps.authenticator.authenticate(credentials)
+  return outcome instanceof Promise ? outcome.then((settled) => accept(request, settled)) : accept(request, outcome)
+}
+
+function accept(request: Request, outcome: Awaited<ReturnType<Authenticator['authenticate']>>): void {
+  switch (outcome.outcome) {
+    case 'user':
+      request.user = outcome.user
+      for (const warning of outcome.warnings ?? []) request.warnings.add(warning)
+      if (outcome.auditAnnotations !== undefined) Object.assign(request.annotations, outcome.auditAnnotations)
+      return
+    case 'refused':
+      request.deps.log.info({ auditId: request.auditId, remote: request.exchange.remoteAddress, reason: outcome.error.message }, 'request not authenticated')
+      throw unauthorized({ cause: outcome.error })
+    case 'none':
+      throw unauthorized()
+  }
+}
+
+function authorize(request: Request): void | Promise<void> {
+  const attributes = attributesOf(request)
+  const answer = request.deps.authorizer.authorize(attributes)
+  return answer instanceof Promise ? answer.then((settled) => decide(request, attributes, settled)) : decide(request, attributes, answer)
+}
+
+function decide(request: Request, attributes: Attributes, answer: Awaited<ReturnType<Authorizer['authorize']>>): void {
+  request.annotations['authorization.k8s.io/decision'] = answer.decision === 'allow' ? 'allow' : 'forbid'
+  request.annotations['authorization.k8s.io/reason'] = answer.reason
+  if (answer.decision !== 'allow') throw forbiddenError(attributes, answer.reason)
+}
+
+export function attributesOf(request: ServerRequest): Attributes {
+  const { info, user } = request
+  const attributes: Attributes = {
+    user,
+    verb: info.verb,
+    isResource: info.isResource,
+    apiGroup: info.group,
+    apiVersion: info.version,
+    resource: info.resource,
+    subresource: info.subresource,
+    namespace: info.namespace,
+    name: info.name,
+    path: info.path,
+  }
+  if (info.fieldSelector !== '' || info.labelSelector !== '') Object.assign(attributes, selectorAttributes(info.fieldSelector, info.labelSelector))
+  return attributes
+}
+
+function route(request: Request): void | Promise<void> {
+  if (request.info.isResource) return routeResource(request)
+  const known = request.deps.paths(request)
+  if (known instanceof Promise) return known.then((found) => (found ? undefined : pageNotFound(request)))
+  if (!known) pageNotFound(request)
+  return undefined
+}
+
+/** Go's own 404, for paths that nothing was ever installed under. */
+export function pageNotFound(request: ServerRequest): void {
+  request.respond(404, [['Content-Type', 'text/plain; charset=utf-8'], ['X-Content-Type-Options', 'nosniff']], '404 page not found\n')
+}
+
+/** An error of any kind becomes an answer, or the end of a stream that has begun. */
+function fail(request: Request, error: unknown): void {
+  const { exchange, deps } = request
+  if (exchange.answered) {
+    if (!(error instanceof StatusError)) deps.log.error({ err: error, auditId: request.auditId, path: request.path }, 'request failed after its answer began')
+    exchange.abort()
+    return
+  }
+  const status = statusOf(error, request)
+  const code = status.code ?? 500
+  const headers: HeaderList = []
+  const format = errorFormat(request)
+  headers.push(['Content-Type', format.media])
+  if (status.details?.retryAfterSeconds !== undefined && status.details.retryAfterSeconds > 0) headers.push(['Retry-After', String(status.details.retryAfterSeconds)])
+  if (code === 403) headers.push(['X-Content-Type-Options', 'nosniff'])
+  request.respond(code, headers, renderStatus(status, format, deps.verbs.registry.schemas))
+}
+
+function statusOf(error: unknown, request: Request): Status {
+  if (error instanceof StatusError) return error.status
+  if (error instanceof DOMException && error.name === 'TimeoutError') return timeout('request did not complete within the allotted timeout').status
+  request.deps.log.error({ err: error, auditId: request.auditId, path: request.path }, 'internal error')
+  return internalError(error instanceof Error ? error.message : String(error)).status
+}
+
+/** Errors come in the client's encoding where it has one, never transformed, else in JSON. */
+function errorFormat(request: Request): Format {
+  try {
+    const format = negotiate(header(request.exchange, 'accept'), { watch: false, transforms: true, pretty: request.pretty })
+    return format.transform === 'none' ? format : { ...format, transform: 'none' }
+  } catch {
+    return PLAIN_JSON
+  }
+}
+
+class Request implements ServerRequest {
+  readonly deps: HandlerDeps
+  readonly exchange: Exchange
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly auditId: string
+  readonly nowMs: number
+  readonly annotations: Record<string, string> = {}
+  info: RequestInfo = NO_INFO
+  user: UserInfo = NOBODY
+  ticket: Ticket | undefined = undefined
+  #warnings: WarningList | undefined
+  #signal: AbortSignal | undefined
+
+  constructor(deps: HandlerDeps, exchange: Exchange) {
+    this.deps = deps
+    this.exchange = exchange
+    this.nowMs = deps.clock.nowMs()
+    const question = exchange.url.indexOf('?')
+    this.path = decodePath(question === -1 ? exchange.url : exchange.url.slice(0, question))
+    this.query = question === -1 ? NO_QUERY : new URLSearchParams(exchange.url.slice(question + 1))
+    const given = header(exchange, 'audit-id')
+    this.auditId = given === '' ? randomUUID() : given.slice(0, MAX_AUDIT_ID)
+  }
+  get userAgent(): string {
+    return header(this.exchange, 'user-agent')
+  }
+  get pretty(): boolean {
+    return false
+  }
+  get warnings(): WarningList {
+    this.#warnings ??= new WarningList()
+    return this.#warnings
+  }
+  get signal(): AbortSignal {
+    if (this.#signal === undefined) {
+      const controller = new AbortController()
+      this.exchange.onClose(() => controller.abort(new DOMException('the client went away', 'AbortError')))
+      this.#signal = AbortSignal.any([controller.signal, AbortSignal.timeout(this.timeoutMs())])
+    }
+    return this.#signal
+  }
+  timeoutMs(): number {
+    return Math.min(this.deps.requestTimeoutMs, requestedTimeoutMs(this.query) ?? this.deps.requestTimeoutMs)
+  }
+  respond(code: number, headers: HeaderList, body: Uint8Array | string | undefined): void {
+    headers.push(['Audit-Id', this.auditId])
+    if (!headers.some(([name]) => name === 'Cache-Control')) headers.push(['Cache-Control', 'no-cache, private'])
+    if (this.ticket !== undefined) headers.push(['X-Kubernetes-Pf-Flowschema-Uid', this.ticket.flowSchemaUid], ['X-Kubernetes-Pf-Prioritylevel-Uid', this.ticket.priorityLevelUid])
+    if (this.#warnings !== undefined) for (const warning of this.#warnings.headers()) headers.push(['Warning', warning])
+    this.deps.observer.answered(this, code, body === undefined ? 0 : body.length)
+    this.exchange.respond(code, headers, body)
+  }
+  respondJson(code: number, value: unknown, headers: HeaderList = []): void {
+    this.respond(code, [['Content-Type', 'application/json'], ...headers], `${JSON.stringify(value)}\n`)
+  }
+  respondText(code: number, text: string): void {
+    this.respond(code, [['Content-Type', 'text/plain; charset=utf-8'], ['X-Content-Type-Options', 'nosniff']], text)
+  }
+}
+
+/** `%2F` in a name is a slash in the path, as Go sees it; a broken escape is a 400. */
+function decodePath(raw: string): string {
+  if (!raw.includes('%')) return raw
+  try {
+    return decodeURIComponent(raw)
+  } catch (error) {
+    throw failure(400, 'BadRequest', `invalid URL escape ${quote(raw)}`, undefined, { cause: error })
+  }
+}
+
+/** `?timeout=5s`; undefined without one or with zero. */
+export function requestedTimeoutMs(query: URLSearchParams): number | undefined {
+  const text = query.size === 0 ? null : query.get('timeout')
+  if (text === null || text === '') return undefined
+  const milliseconds = goDurationMs(text)
+  if (milliseconds === undefined) throw failure(400, 'BadRequest', `invalid timeout specified in the request URL - time: invalid duration ${quote(text)}`)
+  return milliseconds === 0 ? undefined : milliseconds
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+
+/** Go's time.ParseDuration, in milliseconds; undefined when it is none. */
+export function goDurationMs(text: string): number | undefined {
+  if (text === '0') return 0
+  const match = /^[+-]?(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+$/.exec(text)
+  if (match === null) return undefined
+  let total = 0
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)/g)) total += Number(amount) * (UNIT_MS[unit as string] as number)
+  return text.startsWith('-') ? -total : total
+}
+

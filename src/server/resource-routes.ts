@@ -1,0 +1,239 @@
+/**
+ * Resource paths: which verb of which endpoint a request means, and its answer on the wire.
+ *
+ * @see apiserver/pkg/endpoints/installer.go
+ * @module
+ */
+import { failure } from '../api/status.ts'
+import { type Endpoint, subresourceOf } from '../registry/endpoint.ts'
+import type { ConnectSubresource, Verb } from '../registry/resource.ts'
+import type { Result, VerbContext } from '../registry/verbs/context.ts'
+import { create, createAction } from '../registry/verbs/create.ts'
+import { deleteCollection, deleteOne } from '../registry/verbs/delete.ts'
+import { get } from '../registry/verbs/get.ts'
+import { listObjects } from '../registry/verbs/list.ts'
+import { patch } from '../registry/verbs/patch.ts'
+import { update } from '../registry/verbs/update.ts'
+import { watchObjects } from '../registry/verbs/watch.ts'
+import { gzipLarge } from './compress.ts'
+import { header, type HeaderList } from './exchange.ts'
+import { pageNotFound, requestedTimeoutMs, type ServerRequest } from './handler.ts'
+import { type Format, negotiate, wantsPretty } from './negotiate.ts'
+import { renderResult } from './render.ts'
+import { startWatchStream } from './watch-stream.ts'
+
+const MAX_BODY_BYTES = 3 * 1024 * 1024
+/** What a route can answer with, as its 406 lists it. */
+const OBJECT_REPRESENTATIONS = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf']
+const LIST_REPRESENTATIONS = [...OBJECT_REPRESENTATIONS, 'application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch']
+
+export function routeNotFound(): Error {
+  return failure(404, 'NotFound', 'the server could not find the requested resource', {})
+}
+
+export function methodNotAllowed(): Error {
+  return failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {})
+}
+
+export function routeResource(request: ServerRequest): void | Promise<void> {
+  const { info, deps } = request
+  const { registry } = deps.verbs
+  const endpoint = registry.endpoint(info.group, info.version, info.resource)
+  if (endpoint === undefined) {
+    if (!registry.hasGroup(info.group) || (info.apiPrefix === 'api' && info.version !== 'v1' && info.group !== '')) return pageNotFound(request)
+    throw routeNotFound()
+  }
+  const { definition } = endpoint
+  if (definition.deprecated !== undefined) request.warnings.add(definition.deprecated)
+  const named = info.parts.length > 1
+  checkScope(request, endpoint, named)
+  const accept = header(request.exchange, 'accept')
+  const listing = !named && request.exchange.method === 'GET'
+  checkRepresentation(accept, listing ? LIST_REPRESENTATIONS : OBJECT_REPRESENTATIONS)
+
+  if (info.legacyWatch) return watch(request, endpoint, info.parts[1] ?? '')
+  if (info.subresource !== '') return routeSubresource(request, endpoint)
+  if (info.parts.length > 2) throw routeNotFound()
+  const context = contextOf(request, named ? (info.parts[1] as string) : '')
+  if (definition.action !== undefined) {
+    if (request.exchange.method !== 'POST' || named) throw methodNotAllowed()
+    const { action } = definition
+    return answer(request, () => createAction(context, endpoint, action))
+  }
+  if (named) {
+    switch (request.exchange.method) {
+      case 'GET':
+        allowed(endpoint, 'get')
+        return answer(request, () => get(context, endpoint))
+      case 'PUT':
+        allowed(endpoint, 'update')
+        return answer(request, () => update(context, endpoint))
+      case 'PATCH':
+        allowed(endpoint, 'patch')
+        return answer(request, () => patch(context, endpoint))
+      case 'DELETE':
+        allowed(endpoint, 'delete')
+        return answer(request, () => deleteOne(context, endpoint))
+      default:
+        throw methodNotAllowed()
+    }
+  }
+  switch (request.exchange.method) {
+    case 'GET':
+      if (info.verb === 'watch') {
+        allowed(endpoint, 'watch')
+        return watch(request, endpoint, '')
+      }
+      allowed(endpoint, 'list')
+        return answer(request, () => listObjects(context, endpoint))
+    case 'POST':
+      allowed(endpoint, 'create')
+        return answer(request, () => create(context, endpoint))
+    case 'DELETE':
+      allowed(endpoint, 'deletecollection')
+        return answer(request, () => deleteCollection(context, endpoint))
+    default:
+      throw methodNotAllowed()
+  }
+}
+
+function allowed(endpoint: Endpoint, verb: Verb): void {
+  if (!endpoint.definition.verbs.includes(verb)) throw methodNotAllowed()
+}
+
+/** Paths that no route has: a cluster-scoped resource in a namespace, a namespaced object without one. */
+function checkScope({ info, exchange }: ServerRequest, endpoint: Endpoint, named: boolean): void {
+  const { namespaced } = endpoint.definition
+  const inNamespace = info.namespace !== '' && endpoint.gr.resource !== 'namespaces'
+  if (!namespaced) {
+    if (inNamespace) throw routeNotFound()
+    return
+  }
+  if (inNamespace) return
+  if (named) throw routeNotFound()
+  const across = endpoint.definition.action === undefined && endpoint.definition.verbs.includes('list')
+  if (!across) throw routeNotFound()
+  if (exchange.method !== 'GET') throw methodNotAllowed()
+}
+
+function checkRepresentation(accept: string, representations: readonly string[]): void {
+  if (accept === '' || accept.includes('*/*') || accept.includes('application/')) {
+    if (accept === '' || accept.split(',').some((clause) => matchesRoute((clause.split(';', 1)[0] as string).trim()))) return
+  }
+  throw failure(406, 'NotAcceptable', `406: Not Acceptable\n\nAvailable representations: ${representations.join(', ')}`, {})
+}
+
+function matchesRoute(type: string): boolean {
+  return type === '*/*' || type === 'application/*' || OBJECT_REPRESENTATIONS.includes(type)
+}
+
+function routeSubresource(request: ServerRequest, endpoint: Endpoint): void | Promise<void> {
+  const { info, exchange } = request
+  const subresource = subresourceOf(endpoint, info.subresource)
+  if (subresource === undefined) throw routeNotFound()
+  if (subresource.type === 'connect') return notServed(subresource, info.subresource)
+  if (info.parts.length > 3) throw routeNotFound()
+  const context = contextOf(request, info.name)
+  const verbs: readonly string[] = subresource.verbs
+  if (subresource.type === 'action') {
+    if (exchange.method !== 'POST') throw methodNotAllowed()
+    return answer(request, () => createAction(context, endpoint, subresource))
+  }
+  switch (exchange.method) {
+    case 'GET':
+      if (verbs.includes('get')) return answer(request, () => get(context, endpoint))
+      break
+    case 'PUT':
+      if (verbs.includes('update')) return answer(request, () => update(context, endpoint))
+      break
+    case 'PATCH':
+      if (verbs.includes('patch')) return answer(request, () => patch(context, endpoint))
+      break
+  }
+  throw methodNotAllowed()
+}
+
+/** Streams into pods and proxies need a node agent, which nothing here runs. */
+function notServed(_subresource: ConnectSubresource, name: string): never {
+  throw failure(501, 'NotImplemented', `this server runs no pods: ${name} has nothing to connect to`)
+}
+
+function contextOf(request: ServerRequest, name: string): VerbContext {
+  const { deps, exchange, info } = request
+  return {
+    verbs: deps.verbs,
+    user: request.user,
+    namespace: info.namespace,
+    name,
+    subresource: info.subresource,
+    query: request.query,
+    contentType: header(exchange, 'content-type'),
+    userAgent: request.userAgent,
+    remoteAddress: exchange.remoteAddress,
+    body: () => exchange.readBody(MAX_BODY_BYTES),
+    nowMs: request.nowMs,
+    warn: (text) => request.warnings.add(text),
+    annotate: (key, value) => {
+      request.annotations[key] = value
+    },
+    get signal() {
+      return request.signal
+    },
+  }
+}
+
+function formatOf(request: ServerRequest, watching: boolean): Format {
+  const { exchange, query } = request
+  const pretty = !watching && wantsPretty(query, request.userAgent)
+  return negotiate(header(exchange, 'accept'), { watch: watching, transforms: true, pretty })
+}
+
+/** Negotiates before anything is done, and writes the result when it is there. */
+function answer(request: ServerRequest, verb: () => Result | Promise<Result>): void | Promise<void> {
+  requestedTimeoutMs(request.query)
+  const format = formatOf(request, false)
+  const outcome = verb()
+  return outcome instanceof Promise ? outcome.then((result) => send(request, result, format)) : send(request, outcome, format)
+}
+
+function send(request: ServerRequest, result: Result, format: Format): void | Promise<void> {
+  const { deps, query, exchange } = request
+  const body = renderResult(result, { format, query, schemas: deps.verbs.registry.schemas, world: deps.verbs.world })
+  const headers: HeaderList = [['Content-Type', format.media]]
+  const packed = gzipLarge(body, header(exchange, 'accept-encoding'))
+  if (packed === undefined) {
+    request.respond(result.code, headers, body)
+    return undefined
+  }
+  headers.push(['Content-Encoding', 'gzip'], ['Vary', 'Accept-Encoding'])
+  return packed.then((compressed) => request.respond(result.code, headers, compressed))
+}
+
+async function watch(request: ServerRequest, endpoint: Endpoint, pathName: string): Promise<void> {
+  const { deps, exchange, query } = request
+  const format = formatOf(request, true)
+  const context = contextOf(request, '')
+  const started = await watchObjects(context, endpoint, pathName)
+  const seconds = started.options.timeoutSeconds
+  const timeoutMs = seconds !== undefined && seconds > 0 ? seconds * 1000 : deps.minWatchTimeoutMs * (1 + deps.random())
+  const headers: HeaderList = [
+    ['Content-Type', format.media === 'application/json' ? 'application/json' : 'application/vnd.kubernetes.protobuf;stream=watch'],
+    ['Audit-Id', request.auditId],
+    ['Cache-Control', 'no-cache, private'],
+  ]
+  if (request.ticket !== undefined) headers.push(['X-Kubernetes-Pf-Flowschema-Uid', request.ticket.flowSchemaUid], ['X-Kubernetes-Pf-Prioritylevel-Uid', request.ticket.priorityLevelUid])
+  for (const warning of request.warnings.headers()) headers.push(['Warning', warning])
+  // Its place among the fair limits was for the start; a stream may last for an hour.
+  request.ticket?.release()
+  const observed = deps.observer.watching(request)
+  const stream = startWatchStream({
+    watch: started,
+    endpoint,
+    context: { format, query, schemas: deps.verbs.registry.schemas, world: deps.verbs.world },
+    timeoutMs,
+    stream: exchange.stream(200, headers),
+    onEnd: () => observed.ended(),
+    onEvent: (bytes) => observed.event(bytes),
+  })
+  exchange.onClose(() => stream.close())
+}

@@ -1,0 +1,226 @@
+/**
+ * A whole server from its options: store, cache, registry, identity, access, listener.
+ *
+ * @module
+ */
+import { randomInt, randomUUID } from 'node:crypto'
+import { admissionChain } from '../admission/chain.ts'
+import { namespaceLifecycle } from '../admission/namespacelifecycle.ts'
+import { builtinSchemas } from '../api/schemas.ts'
+import { anonymousAuthenticator } from '../authentication/anonymous.ts'
+import type { Authenticator } from '../authentication/authenticator.ts'
+import { bearerAuthenticator, webSocketAuthenticator } from '../authentication/bearer.ts'
+import { authenticationChain } from '../authentication/chain.ts'
+import { ServiceAccountAuthenticator } from '../authentication/serviceaccount.ts'
+import { type TokenAuthenticator, tokenUnion } from '../authentication/token.ts'
+import { tokenFileAuthenticator } from '../authentication/tokenfile.ts'
+import type { UserInfo } from '../authentication/user.ts'
+import { x509Authenticator } from '../authentication/x509.ts'
+import { alwaysAllowAuthorizer } from '../authorization/alwaysallow.ts'
+import { alwaysDenyAuthorizer } from '../authorization/alwaysdeny.ts'
+import type { Authorizer } from '../authorization/authorizer.ts'
+import { rbacAuthorizer } from '../authorization/rbac.ts'
+import { systemMastersAuthorizer } from '../authorization/systemmasters.ts'
+import { unionAuthorizer } from '../authorization/union.ts'
+import { layoutCodec } from '../cache/layout.ts'
+import type { Cache, ResourceCache } from '../cache/cache.ts'
+import { openCache } from '../cache/live-cache.ts'
+import type { ClientFactory } from '../client/client.ts'
+import { type Clock, systemClock } from '../clock.ts'
+import { parseCertificates } from '../pki/certificate.ts'
+import { RbacIndex } from '../rbac/index.ts'
+import { registryAccess } from '../registry/access.ts'
+import { Registry } from '../registry/endpoint.ts'
+import type { ResourceDefinition, World } from '../registry/resource.ts'
+import { servedDefinitions } from '../registry/served.ts'
+import type { Verbs } from '../registry/verbs/context.ts'
+import { KeyedQueue } from '../registry/verbs/keyed-queue.ts'
+import { openEmbeddedStore } from '../storage/embedded/embedded-store.ts'
+import type { Store } from '../storage/store.ts'
+import { localSigner, type TokenIssuer, tokenIssuer } from '../token/issuer.ts'
+import { signingKeyFromPem, staticKeySource, verificationKeysFromPem } from '../token/keys.ts'
+import { TokenVerifier } from '../token/verify.ts'
+import { bootstrapNamespaces, bootstrapRbac } from './bootstrap.ts'
+import { Discovery } from './discovery.ts'
+import { createHandler, createInternalHandler, type Handle, type HandlerDeps } from './handler.ts'
+import type { HealthCheck } from './health.ts'
+import { listen } from './listener.ts'
+import { localClients } from './local-client.ts'
+import type { RequestObserver } from './observe.ts'
+import type { ServerLog, ServerOptions, StoreOptions } from './options.ts'
+import { pathRoutes } from './routes.ts'
+
+const SAFE_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789'
+const SILENT: ServerLog = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+const UNOBSERVED: RequestObserver = { answered: () => {}, watching: () => ({ event: () => {}, ended: () => {} }) }
+
+export interface RunningServer {
+  /** `https://127.0.0.1:6443`. */
+  readonly url: string
+  readonly port: number
+  readonly handler: Handle
+  readonly clients: ClientFactory
+  readonly cache: Cache
+  /** Lets requests finish for `graceMs`, then stops everything. */
+  close(graceMs: number): Promise<void>
+}
+
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const clock = options.clock ?? systemClock
+  const log = options.log ?? SILENT
+  const ended = new AbortController()
+  const store = await openStore(options.store, clock)
+  const compaction = options.store.kind === 'etcd' ? { compactionIntervalMs: options.store.compactionIntervalSeconds * 1000 } : {}
+  const cache = await openCache(store, clock, { ...compaction, report: (err) => log.error({ err }, 'cache problem') })
+
+  const signing = signingKeyFromPem(options.serviceAccount.signingKey)
+  const keys = staticKeySource((options.serviceAccount.keys.length === 0 ? [options.serviceAccount.signingKey] : options.serviceAccount.keys).flatMap(verificationKeysFromPem))
+  const issuer = tokenIssuer({
+    // At least one issuer is there: the command line and the defaults see to it.
+    issuers: options.serviceAccount.issuers as [string, ...string[]],
+    apiAudiences: options.apiAudiences,
+    signer: localSigner(() => signing),
+    extendExpiration: options.serviceAccount.extendExpiration,
+    ...(options.serviceAccount.maxTokenExpirationSeconds === undefined ? {} : { maxExpirationSeconds: options.serviceAccount.maxTokenExpirationSeconds }),
+  })
+  const verifier = new TokenVerifier({ keys, issuers: issuer.issuers, apiAudiences: issuer.apiAudiences })
+
+  const registry = new Registry(builtinSchemas)
+  const authorizer: { current: Authorizer } = { current: alwaysDenyAuthorizer }
+  const world: World = {
+    cache,
+    clock,
+    newUid: randomUUID,
+    randomSuffix: (length) => Array.from({ length }, () => SAFE_ALPHABET[randomInt(SAFE_ALPHABET.length)]).join(''),
+    authorizer: { name: 'Server', authorize: (attributes) => authorizer.current.authorize(attributes), rulesFor: (user, namespace) => authorizer.current.rulesFor?.(user, namespace) ?? { resourceRules: [], nonResourceRules: [], incomplete: true } },
+    emulatedMinor: options.emulatedMinor,
+    features: {
+      serviceClusterIPRanges: options.network.serviceClusterIPRanges,
+      nodePortRange: options.network.nodePortRange,
+      allowPrivileged: options.allowPrivileged,
+      eventTTLSeconds: options.eventTtlSeconds,
+    },
+  }
+  const accounts = new ServiceAccountAuthenticator({ verifier, cache, clock, lookup: options.serviceAccount.lookup })
+  await registerAll(registry, cache, servedDefinitions({ issuer, tokens: accounts }))
+  const index = new RbacIndex()
+  index.follow(cache)
+  authorizer.current = authorizerOf(options, index)
+  const authenticator = authenticatorOf(options, clock, accounts, issuer)
+
+  const admission = admissionChain([namespaceLifecycle({ cache, clock })])
+  const verbs: Verbs = { registry, store, world, admission, queue: new KeyedQueue(), access: registryAccess(() => verbs) }
+  const discovery = new Discovery(registry)
+  const readiness = { ready: false, stopping: false }
+  const checks = healthChecks(cache, readiness)
+  const address = () => `${options.externalHostname ?? options.bindAddress}:${port}`
+  let port = options.securePort
+  const deps: HandlerDeps = {
+    verbs,
+    authenticator,
+    authorizer: world.authorizer,
+    impersonate: (_request, user: UserInfo) => user,
+    fairness: undefined,
+    observer: UNOBSERVED,
+    paths: pathRoutes({ discovery, serverAddress: address, emulatedMinor: options.emulatedMinor, checks, extra: [] }),
+    clock,
+    log,
+    requestTimeoutMs: options.requestTimeoutSeconds * 1000,
+    minWatchTimeoutMs: options.minRequestTimeoutSeconds * 1000,
+    random: Math.random,
+  }
+  const handler = createHandler(deps)
+  const internal = createInternalHandler(deps)
+  const clients = localClients(() => internal)
+  await bootstrapNamespaces(verbs.access)
+  await bootstrapRbac(verbs.access)
+  const listener = await listen({ host: options.bindAddress, port: options.securePort, certificate: options.tls.certificate, key: options.tls.key, handle: handler })
+  port = listener.port
+  readiness.ready = true
+  return {
+    url: `https://${options.bindAddress.includes(':') ? `[${options.bindAddress}]` : options.bindAddress}:${port}`,
+    port,
+    handler,
+    clients,
+    cache,
+    async close(graceMs) {
+      readiness.stopping = true
+      ended.abort()
+      await listener.close(graceMs)
+      await cache.close()
+      await store.close()
+    },
+  }
+}
+
+function openStore(options: StoreOptions, clock: Clock): Promise<Store> {
+  if (options.kind === 'embedded') return openEmbeddedStore({ dir: options.dataDir, clock })
+  throw new TypeError('no such store')
+}
+
+/** Versions of one object share one cache, under the name of the first. */
+async function registerAll(registry: Registry, cache: Cache, definitions: readonly ResourceDefinition[]): Promise<void> {
+  const caches = new Map<string, Promise<ResourceCache>>()
+  for (const { storage, group, version, resource } of definitions) {
+    if (storage === undefined || caches.has(storage.prefix)) continue
+    const id = group === '' ? `${version}/${resource}` : `${group}/${version}/${resource}`
+    caches.set(storage.prefix, cache.register(id, storage.prefix, layoutCodec()))
+  }
+  for (const definition of definitions) registry.add(definition, definition.storage === undefined ? undefined : await caches.get(definition.storage.prefix))
+}
+
+function authorizerOf(options: ServerOptions, index: RbacIndex): Authorizer {
+  const modes = options.authorizationModes.map((mode): Authorizer | undefined => {
+    switch (mode) {
+      case 'RBAC':
+        return rbacAuthorizer(index)
+      case 'AlwaysAllow':
+        return alwaysAllowAuthorizer
+      case 'AlwaysDeny':
+        return alwaysDenyAuthorizer
+      case 'Node':
+        return undefined
+    }
+  })
+  return unionAuthorizer([systemMastersAuthorizer, ...modes.filter((one) => one !== undefined)])
+}
+
+function authenticatorOf(options: ServerOptions, clock: Clock, accounts: TokenAuthenticator, issuer: TokenIssuer): Authenticator {
+  const tokens: TokenAuthenticator[] = []
+  if (options.staticTokens.length > 0) tokens.push(tokenFileAuthenticator(new Map(options.staticTokens.map(({ token, username, uid, groups }) => [token, { username, uid, groups }]))))
+  tokens.push(accounts)
+  const union = tokenUnion(tokens)
+  const members: Authenticator[] = []
+  if (options.clientCA !== undefined) {
+    const authorities = parseCertificates(options.clientCA)
+    members.push(x509Authenticator({ authorities: () => authorities, clock }))
+  }
+  members.push(bearerAuthenticator(union), webSocketAuthenticator(union))
+  return authenticationChain({ members, apiAudiences: issuer.apiAudiences, ...(options.anonymousAuth ? { anonymous: anonymousAuthenticator() } : {}) })
+}
+
+function healthChecks(cache: Cache, readiness: { ready: boolean; stopping: boolean }): Record<'healthz' | 'livez' | 'readyz', HealthCheck[]> {
+  const ping: HealthCheck = { name: 'ping', check: () => {} }
+  const logging: HealthCheck = { name: 'log', check: () => {} }
+  const storage: HealthCheck = {
+    name: 'etcd',
+    check() {
+      if (!cache.trustworthy) throw new Error('out of touch with the store')
+    },
+  }
+  const roles: HealthCheck = {
+    name: 'poststarthook/rbac/bootstrap-roles',
+    check() {
+      if (!readiness.ready) throw new Error('not finished')
+    },
+  }
+  const shutdown: HealthCheck = {
+    name: 'shutdown',
+    check() {
+      if (readiness.stopping) throw new Error('process is shutting down')
+    },
+  }
+  const live = [ping, logging, storage, roles]
+  return { healthz: live, livez: live, readyz: [ping, logging, storage, { ...storage, name: 'etcd-readiness' }, { name: 'informer-sync', check: () => {} }, roles, shutdown] }
+}
+
