@@ -4,10 +4,10 @@
  * @see sigs.k8s.io/structured-merge-diff typed/compare.go
  * @module
  */
-import { equalJson, isObject, type JsonObject } from '../patch/json-value.ts'
+import { equalJson, hasNoMembers, isObject, type JsonObject } from '../patch/json-value.ts'
 import { type FieldSet, LEAF, withSelf } from './field-set.ts'
 import { itemElement } from './list-items.ts'
-import type { ListTopology, MapTopology, MemberTopology, StructTopology, Topology } from './topology.ts'
+import { ANY, type ListTopology, type MapTopology, type MemberTopology, type StructTopology, type Topology } from './topology.ts'
 
 /** Fields that are new or another on the right, and fields that are gone there. Undefined: none. */
 export interface Comparison {
@@ -62,7 +62,7 @@ class Comparer {
         }
         return
       case 'map':
-        if (topology.atomic || (hasNoMembers(left) && hasNoMembers(right))) this.#leaf(left, right)
+        if (topology.atomic || (isBareMap(left) && isBareMap(right))) this.#leaf(left, right)
         else {
           this.#entries(asObject(left) ?? NO_MEMBERS, asObject(right) ?? NO_MEMBERS, topology.values)
           this.#self(left, right)
@@ -104,9 +104,9 @@ class Comparer {
       if (member === undefined && !open) continue
       const mine = left !== undefined && Object.hasOwn(left, name) && left[name] !== undefined ? left[name] : left && member?.zero
       if (mine === theirs) continue
-      this.#value(mine, theirs, member === undefined ? ANY_VALUE : member.type)
-      if (this.changed !== undefined) (changed ??= {})[elementOf(member, name)] = this.#takeChanged()
-      if (this.removed !== undefined) (removed ??= {})[elementOf(member, name)] = this.#takeRemoved()
+      this.#value(mine, theirs, member === undefined ? ANY : member.type)
+      if (this.changed !== undefined) changed = add(changed, elementOf(member, name), this.#takeChanged())
+      if (this.removed !== undefined) removed = add(removed, elementOf(member, name), this.#takeRemoved())
     }
     for (const name in left) {
       const mine = left[name]
@@ -115,16 +115,16 @@ class Comparer {
       if (member === undefined && !open) continue
       const theirs = rightZeros ? member?.zero : undefined
       if (mine === theirs) continue
-      this.#value(mine, theirs, member === undefined ? ANY_VALUE : member.type)
-      if (this.changed !== undefined) (changed ??= {})[elementOf(member, name)] = this.#takeChanged()
-      if (this.removed !== undefined) (removed ??= {})[elementOf(member, name)] = this.#takeRemoved()
+      this.#value(mine, theirs, member === undefined ? ANY : member.type)
+      if (this.changed !== undefined) changed = add(changed, elementOf(member, name), this.#takeChanged())
+      if (this.removed !== undefined) removed = add(removed, elementOf(member, name), this.#takeRemoved())
     }
     if (left === undefined ? rightZeros : right === undefined) {
       for (const member of implicit) {
         if (hasValue(left ?? right!, member.name)) continue
         this.#value(left && member.zero, right && member.zero, member.type)
-        if (this.changed !== undefined) (changed ??= {})[member.element] = this.#takeChanged()
-        if (this.removed !== undefined) (removed ??= {})[member.element] = this.#takeRemoved()
+        if (this.changed !== undefined) changed = add(changed, member.element, this.#takeChanged())
+        if (this.removed !== undefined) removed = add(removed, member.element, this.#takeRemoved())
       }
     }
     this.changed = changed
@@ -139,13 +139,13 @@ class Comparer {
       const mine = Object.hasOwn(left, key) ? left[key] : undefined
       if (mine === theirs) continue
       this.#value(mine, theirs, values)
-      if (this.changed !== undefined) (changed ??= {})[`f:${key}`] = this.#takeChanged()
-      if (this.removed !== undefined) (removed ??= {})[`f:${key}`] = this.#takeRemoved()
+      if (this.changed !== undefined) changed = add(changed, `f:${key}`, this.#takeChanged())
+      if (this.removed !== undefined) removed = add(removed, `f:${key}`, this.#takeRemoved())
     }
     for (const key in left) {
       if (left[key] === undefined || (Object.hasOwn(right, key) && right[key] !== undefined)) continue
       this.#value(left[key], undefined, values)
-      if (this.removed !== undefined) (removed ??= {})[`f:${key}`] = this.#takeRemoved()
+      if (this.removed !== undefined) removed = add(removed, `f:${key}`, this.#takeRemoved())
     }
     this.changed = changed
     this.removed = removed
@@ -158,14 +158,14 @@ class Comparer {
     const theirs = itemsByElement(right, list)
     for (const [element, after] of theirs) {
       this.#item(mine.get(element), after, list.items)
-      if (this.changed !== undefined) (changed ??= {})[element] = this.#takeChanged()
-      if (this.removed !== undefined) (removed ??= {})[element] = this.#takeRemoved()
+      if (this.changed !== undefined) changed = add(changed, element, this.#takeChanged())
+      if (this.removed !== undefined) removed = add(removed, element, this.#takeRemoved())
     }
     for (const [element, before] of mine) {
       if (theirs.has(element)) continue
       this.#item(before, undefined, list.items)
-      if (this.changed !== undefined) (changed ??= {})[element] = this.#takeChanged()
-      if (this.removed !== undefined) (removed ??= {})[element] = this.#takeRemoved()
+      if (this.changed !== undefined) changed = add(changed, element, this.#takeChanged())
+      if (this.removed !== undefined) removed = add(removed, element, this.#takeRemoved())
     }
     this.changed = changed
     this.removed = removed
@@ -199,8 +199,7 @@ class Comparer {
   }
 }
 
-const ANY_VALUE: Topology = { kind: 'any' }
-const ANY_MAP: MapTopology = { kind: 'map', atomic: false, values: ANY_VALUE }
+const ANY_MAP: MapTopology = { kind: 'map', atomic: false, values: ANY }
 
 /** An item, and all of that identity when there are several. */
 interface Same {
@@ -219,6 +218,12 @@ function itemsByElement(list: readonly unknown[], topology: ListTopology): Map<s
     else same.more.push(item)
   }
   return items
+}
+
+function add(set: Building | undefined, element: string, below: FieldSet): Building {
+  const added = set ?? {}
+  added[element] = below
+  return added
 }
 
 function elementOf(member: MemberTopology | undefined, name: string): string {
@@ -245,14 +250,11 @@ function hasNoItems(value: unknown): boolean {
   return value === undefined || value === null || (Array.isArray(value) && value.length === 0)
 }
 
-function hasNoMembers(value: unknown): boolean {
-  if (value === undefined || value === null) return true
-  if (!isObject(value)) return false
-  for (const _ in value) return false
-  return true
+function isBareMap(value: unknown): boolean {
+  return value === undefined || value === null || (isObject(value) && hasNoMembers(value))
 }
 
 /** Absent, null or an object without a member; a decoded struct with implicit members always has some. */
 function isBare(value: unknown, { implicit }: StructTopology, decoded: boolean): boolean {
-  return hasNoMembers(value) && (value === undefined || value === null || !decoded || implicit.length === 0)
+  return isBareMap(value) && (value === undefined || value === null || !decoded || implicit.length === 0)
 }

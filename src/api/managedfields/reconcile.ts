@@ -5,7 +5,7 @@
  * @module
  */
 import { type FieldSet, LEAF } from './field-set.ts'
-import type { Topology } from './topology.ts'
+import { type Topology, typeBelow } from './topology.ts'
 
 /** The set with one member where the type is one thing and the set has parts of it; the same set when there is no such place. */
 export function reconciled(set: FieldSet, topology: Topology): FieldSet {
@@ -24,17 +24,4 @@ export function reconciled(set: FieldSet, topology: Topology): FieldSet {
 function reconciledElement(element: FieldSet, type: Topology): FieldSet {
   for (const _ in element) return 'atomic' in type && type.atomic ? LEAF : reconciled(element, type)
   return element
-}
-
-function typeBelow(topology: Topology, key: string): Topology | undefined {
-  switch (topology.kind) {
-    case 'struct':
-      return topology.members.get(key.slice(2))?.type
-    case 'map':
-      return topology.values
-    case 'list':
-      return topology.items
-    default:
-      return undefined
-  }
 }

@@ -64,7 +64,9 @@ export interface AnyTopology {
   readonly kind: 'any'
 }
 
-const ANY: AnyTopology = { kind: 'any' }
+/** A value that no schema describes. */
+export const ANY: AnyTopology = { kind: 'any' }
+
 const NOTHING = Object.freeze({})
 const STRING: ScalarTopology = { kind: 'scalar', scalar: 'string' }
 const NUMERIC: ScalarTopology = { kind: 'scalar', scalar: 'numeric' }
@@ -77,6 +79,20 @@ const atomic = new WeakMap<StructType, StructTopology>()
 /** The topology of a kind, a custom one as well; kept as long as its schema is. */
 export function topologyOf(type: StructType, schemas: SchemaSource): StructTopology {
   return structTopology(type, type.mapType === 'atomic', schemas)
+}
+
+/** The type of what an element of a path leads to; undefined where nothing is known. */
+export function typeBelow(topology: Topology, element: string): Topology | undefined {
+  switch (topology.kind) {
+    case 'struct':
+      return topology.members.get(element.slice(2))?.type
+    case 'map':
+      return topology.values
+    case 'list':
+      return topology.items
+    default:
+      return undefined
+  }
 }
 
 function structTopology(type: StructType, isAtomic: boolean, schemas: SchemaSource): StructTopology {

@@ -44,7 +44,10 @@ const NOTHING: KubeObject = Object.freeze({})
 /** An object in another version of its kind, for entries that were written in that version. */
 export interface OtherVersion {
   schema: StructType
+  /** From the version of the request. */
   convert(object: KubeObject): KubeObject
+  /** To the version of the request. */
+  back(object: KubeObject): KubeObject
 }
 
 export interface FieldManagerOptions {

@@ -10,6 +10,11 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+export function hasNoMembers(object: object): boolean {
+  for (const _ in object) return false
+  return true
+}
+
 /** A member that the object has itself; `__proto__` and `constructor` are keys like any other. */
 export function own(object: JsonObject, key: string): unknown {
   return Object.hasOwn(object, key) ? object[key] : undefined
