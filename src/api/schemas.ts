@@ -40,6 +40,8 @@ interface TypeFact {
 /** All built-in schemas, and the way from a kind to its schema. */
 export interface BuiltinSchemas extends SchemaSource {
   byKind(group: string, version: string, kind: string): StructType | undefined
+  /** Whether upstream knows the kind, be it served or not: decides how a body of a foreign kind is refused. */
+  registered(group: string, version: string, kind: string): boolean
   /** Names of all structs, for tests and documents that list them. Compiles nothing. */
   names(): string[]
 }
@@ -274,15 +276,24 @@ function valueType(fact: FieldFact, owner: string): ValueType {
   }
 }
 
+function nameOf(group: string, version: string, kind: string): string {
+  if (META_KINDS.has(kind)) return META + kind
+  const dot = group.indexOf('.')
+  const home = Object.hasOwn(PACKAGES, group) ? PACKAGES[group] : `io.k8s.api.${dot === -1 ? group : group.slice(0, dot)}`
+  return `${home}.${version}.${kind}`
+}
+
 /** The schemas of kube-apiserver 1.36's own types. */
 export const builtinSchemas: BuiltinSchemas = {
   struct,
   byKind(group, version, kind) {
-    if (META_KINDS.has(kind)) return struct(META + kind)
-    const dot = group.indexOf('.')
-    const home = Object.hasOwn(PACKAGES, group) ? PACKAGES[group] : `io.k8s.api.${dot === -1 ? group : group.slice(0, dot)}`
-    const type = struct(`${home}.${version}.${kind}`)
+    const type = struct(nameOf(group, version, kind))
+    if (META_KINDS.has(kind)) return type
     return type?.gvk !== undefined && type.gvk.group === group && type.gvk.version === version ? type : undefined
+  },
+  registered(group, version, kind) {
+    const fact = factOf(nameOf(group, version, kind))
+    return fact !== undefined && (META_KINDS.has(kind) || fact.gvk !== undefined || fact.protoOnly?.metadata !== undefined)
   },
   names() {
     const names = Object.keys(EXTRA)
