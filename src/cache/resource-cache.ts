@@ -13,7 +13,7 @@ import { CacheEntry, type ObjectMemo, RecentEvent } from './cached-object.ts'
 import { canonicalBytes } from './layout.ts'
 
 /** A moment is kept after so many events. */
-const MOMENT_EVERY = 256
+const MOMENT_EVERY = 1024
 /** Encodings of the last so many events are kept for watchers that are a little behind. */
 const FRAMES_KEPT = 64
 /** Rewound moments kept for lists read page by page. */

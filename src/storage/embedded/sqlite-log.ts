@@ -13,12 +13,18 @@ import {
   sqliteWorker,
   type WorkerReply,
   type WorkerRequest,
+  type WorkerSettings,
 } from './sqlite-worker.ts'
 import { unavailable } from './unavailable.ts'
 
 type Done = Extract<WorkerReply, { type: 'done' }>
 /** A request without its id; distributes over the union. */
 type Asked = WorkerRequest extends infer R ? (R extends WorkerRequest ? Omit<R, 'id'> : never) : never
+
+/** Values that come along when the file is opened, so that the cache, which wants them all, need not ask for each. */
+const PRELOAD_BYTES = 32 << 20
+/** What nobody has asked for by then is let go. */
+const PRELOAD_MS = 10_000
 
 interface Waiting {
   resolve: (reply: Done) => void
@@ -42,6 +48,7 @@ class SqliteLog implements RevisionLog {
   readonly #file: string
   readonly #worker: Worker
   readonly #waiting = new Map<number, Waiting>()
+  readonly #preloaded = new Map<number, Uint8Array>()
   #lastId = 0
   /** Why the thread is gone. */
   #gone: StoreUnavailableError | undefined
@@ -50,7 +57,7 @@ class SqliteLog implements RevisionLog {
     this.#file = file
     this.#worker = new Worker(`(${sqliteWorker})()`, {
       eval: true,
-      workerData: { file },
+      workerData: { file, preloadBytes: PRELOAD_BYTES } satisfies WorkerSettings,
       // The thread makes little garbage: what it reads and writes are SQLite's own pages and transferred buffers.
       resourceLimits: { maxYoungGenerationSizeMb: 4 },
       execArgv: ['--disable-warning=ExperimentalWarning'],
@@ -59,9 +66,17 @@ class SqliteLog implements RevisionLog {
     this.opened = new Promise((resolve, reject) => {
       const records: LoadedRecord[] = []
       this.#worker.on('message', (reply: WorkerReply) => {
-        if (reply.type === 'records') for (const record of loadedRecords(reply.records)) records.push(record)
-        else if (reply.type === 'opened') {
+        if (reply.type === 'records') {
+          const values = reply.values && unpackValues(reply.values)
+          let n = 0
+          for (const record of loadedRecords(reply.records)) {
+            const value = values?.[n++]
+            if (value !== undefined) this.#preloaded.set(record.revision, value)
+            records.push(record)
+          }
+        } else if (reply.type === 'opened') {
           this.#worker.unref()
+          setTimeout(() => this.#preloaded.clear(), PRELOAD_MS).unref()
           resolve({ log: this, records, compactedRevision: reply.compactedRevision })
         } else if (reply.id === 0 && reply.type === 'failed') reject(unavailable(this.#file, reply.code, reply.message))
         else this.#answered(reply)
@@ -85,9 +100,14 @@ class SqliteLog implements RevisionLog {
   }
 
   async values(revisions: readonly number[]): Promise<(Uint8Array | undefined)[]> {
-    if (revisions.length === 0) return []
-    const { values } = await this.#ask({ op: 'values', revisions: Float64Array.from(revisions) })
-    return unpackValues(values!)
+    const found = this.#preloaded.size === 0 ? [] : revisions.map((revision) => this.#takePreloaded(revision))
+    const missing = found.length === 0 ? revisions : revisions.filter((_, n) => found[n] === undefined)
+    if (missing.length === 0) return found
+    const { values } = await this.#ask({ op: 'values', revisions: Float64Array.from(missing) })
+    const read = unpackValues(values!)
+    if (missing.length === revisions.length) return read
+    let next = 0
+    return found.map((value) => value ?? read[next++])
   }
 
   async forget(compactedRevision: number, revisions: readonly number[]): Promise<void> {
@@ -110,6 +130,12 @@ class SqliteLog implements RevisionLog {
       this.#worker.ref()
       if (this.#gone !== undefined) resolve()
     })
+  }
+
+  #takePreloaded(revision: number): Uint8Array | undefined {
+    const value = this.#preloaded.get(revision)
+    if (value !== undefined) this.#preloaded.delete(revision)
+    return value
   }
 
   #ask(request: Asked, transfer: ArrayBufferLike[] = []): Promise<Done> {

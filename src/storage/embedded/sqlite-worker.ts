@@ -36,13 +36,15 @@ export interface PackedValues {
 }
 
 export type WorkerReply =
-  | { id: 0; type: 'records'; records: LoadedColumns }
+  | { id: 0; type: 'records'; records: LoadedColumns; values?: PackedValues }
   | { id: 0; type: 'opened'; compactedRevision: number }
   | { id: number; type: 'done'; values?: PackedValues; records?: LoadedColumns; bytes?: number }
   | { id: number; type: 'failed'; code: number; message: string }
 
 export interface WorkerSettings {
   file: string
+  /** So many bytes of values come along with the records when the file is opened: whoever opens it reads them next. */
+  preloadBytes: number
 }
 
 export function sqliteWorker(): void {
@@ -50,8 +52,8 @@ export function sqliteWorker(): void {
   const { DatabaseSync: Database } = process.getBuiltinModule('node:sqlite')
   const { statSync } = process.getBuiltinModule('node:fs')
   const port = parentPort!
-  const { file } = workerData as WorkerSettings
-  const LOAD_CHUNK = 10_000
+  const { file, preloadBytes } = workerData as WorkerSettings
+  const LOAD_CHUNK = 2000
   const FORGET_SLICE = 500
 
   let database: DatabaseSync
@@ -81,25 +83,29 @@ export function sqliteWorker(): void {
     return Number(database.prepare("SELECT value FROM meta WHERE name = 'compacted'").get()!['value'])
   }
 
-  function* load(after: number): Generator<LoadedColumns> {
-    const statement = database.prepare(
-      'SELECT revision, key, create_revision, expires_ms, value IS NULL FROM log WHERE revision > ? ORDER BY revision',
-    )
-    statement.setReturnArrays(true)
-    let keys: string[] = []
-    let numbers = new Float64Array(LOAD_CHUNK * 4)
-    const chunk = () => ({ keys, numbers: numbers.subarray(0, keys.length * 4) })
-    for (const row of statement.iterate(after) as Iterable<unknown>) {
-      const [revision, key, createRevision, expiresMs, deleted] = row as [number, string, number, number, number]
-      numbers.set([revision, createRevision, expiresMs, deleted], keys.length * 4)
-      keys.push(key)
-      if (keys.length === LOAD_CHUNK) {
-        yield chunk()
-        keys = []
-        numbers = new Float64Array(LOAD_CHUNK * 4)
+  /** @param valueBytes values of at most about so many bytes in all come along. */
+  function* load(after: number, valueBytes: number): Generator<{ records: LoadedColumns; values?: PackedValues }> {
+    let left = valueBytes
+    let last = after
+    for (;;) {
+      const withValues = left > 0
+      const statement = database.prepare(
+        `SELECT revision, key, create_revision, expires_ms, ${withValues ? 'value' : 'NULL'}, value IS NULL FROM log WHERE revision > ? ORDER BY revision LIMIT ${LOAD_CHUNK}`,
+      )
+      statement.setReturnArrays(true)
+      const rows = statement.all(last) as unknown as [number, string, number, number, Uint8Array | null, number][]
+      const numbers = new Float64Array(rows.length * 4)
+      const values: (Uint8Array | undefined)[] = []
+      for (const [n, [revision, , createRevision, expiresMs, value, deleted]] of rows.entries()) {
+        numbers.set([revision, createRevision, expiresMs, deleted], n * 4)
+        if (withValues) values.push(value ?? undefined)
+        last = revision
+        left -= value?.length ?? 0
       }
+      const records = { keys: rows.map(([, key]) => key), numbers }
+      yield withValues ? { records, values: pack(values) } : { records }
+      if (rows.length < LOAD_CHUNK) return
     }
-    yield chunk()
   }
 
   function value(revision: number): Uint8Array | undefined {
@@ -198,7 +204,9 @@ export function sqliteWorker(): void {
           // What an fsync refused may sit in the page cache only: write it out again before anyone sees it.
           database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
           const all: LoadedColumns = { keys: [], numbers: new Float64Array(0) }
-          for (const { keys, numbers } of load(request.revision)) {
+          for (const {
+            records: { keys, numbers },
+          } of load(request.revision, 0)) {
             all.keys.push(...keys)
             all.numbers = Float64Array.from([...all.numbers, ...numbers])
           }
@@ -224,7 +232,10 @@ export function sqliteWorker(): void {
 
   try {
     const compactedRevision = open()
-    for (const records of load(0)) port.postMessage({ id: 0, type: 'records', records }, [records.numbers.buffer as ArrayBuffer])
+    for (const { records, values } of load(0, preloadBytes)) {
+      const transfer = [records.numbers.buffer, ...(values === undefined ? [] : [values.bytes.buffer])] as ArrayBuffer[]
+      port.postMessage({ id: 0, type: 'records', records, values }, transfer)
+    }
     port.postMessage({ id: 0, type: 'opened', compactedRevision })
   } catch (error) {
     const { errcode = 0, message } = error as { errcode?: number; message: string }
