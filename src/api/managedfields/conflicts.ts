@@ -4,7 +4,7 @@
  * @see apimachinery/pkg/util/managedfields/internal/conflict.go
  * @module
  */
-import { byBytes } from '../patch/go-format.ts'
+import { byteOrder } from '../json.ts'
 import { failure, quote, type StatusCause, type StatusError } from '../status.ts'
 import { type Owner, ownerIdentifier } from './entries.ts'
 import type { FieldSet } from './field-set.ts'
@@ -18,7 +18,7 @@ export interface OwnerConflict {
 
 /** 409 with a cause for each field. */
 export function applyConflict(conflicts: readonly OwnerConflict[]): StatusError {
-  const sorted = conflicts.toSorted((a, b) => byBytes(ownerIdentifier(a.owner), ownerIdentifier(b.owner)))
+  const sorted = conflicts.toSorted((a, b) => byteOrder(ownerIdentifier(a.owner), ownerIdentifier(b.owner)))
   const groups = sorted.map(({ owner, fields }) => ({ owner: ownerText(owner), paths: pathTexts(fields) }))
   const causes = groups.flatMap(({ owner, paths }) =>
     paths.map((field): StatusCause => ({ reason: 'FieldManagerConflict', message: `conflict with ${owner}`, field })),

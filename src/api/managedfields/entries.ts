@@ -5,7 +5,7 @@
  * @module
  */
 
-import { byBytes } from '../patch/go-format.ts'
+import { byteOrder } from '../json.ts'
 import { isObject } from '../patch/json-value.ts'
 import type { ManagedFieldsEntry } from '../types/meta/v1.ts'
 import { type FieldSet, isEmptySet, LEAF } from './field-set.ts'
@@ -146,11 +146,11 @@ function encodeEntry(owner: Owner): ManagedFieldsEntry {
 
 function compareOwners(left: Owner, right: Owner): number {
   return (
-    byBytes(left.operation, right.operation) ||
+    byteOrder(left.operation, right.operation) ||
     timeOrder(left.time, right.time) ||
-    byBytes(left.manager, right.manager) ||
-    byBytes(left.apiVersion, right.apiVersion) ||
-    byBytes(left.subresource, right.subresource)
+    byteOrder(left.manager, right.manager) ||
+    byteOrder(left.apiVersion, right.apiVersion) ||
+    byteOrder(left.subresource, right.subresource)
   )
 }
 

@@ -57,7 +57,9 @@ function joinBelow(left: FieldSet, right: FieldSet): FieldSet {
     const mine = left[key]
     const theirs = right[key]!
     const both = mine === undefined ? theirs : joinElements(mine, theirs)
-    if (both !== mine) (joined ??= { ...left })[key] = both
+    if (both === mine) continue
+    joined ??= { ...left }
+    joined[key] = both
   }
   return joined ?? left
 }
@@ -99,10 +101,10 @@ function elementWithout(left: FieldSet, right: FieldSet): FieldSet | undefined {
   if (isEmptySet(left)) return isMember(right) ? undefined : left
   const below = difference(left, right)
   if (left['.'] === undefined) return isEmptySet(below) ? undefined : below
-  const { '.': self, ...children } = below
+  const { '.': _, ...children } = below
   const bare = isEmptySet(children)
-  if (self !== undefined && !isMember(right)) return bare ? LEAF : below
-  return bare ? undefined : children
+  if (isMember(right)) return bare ? undefined : children
+  return bare ? LEAF : below
 }
 
 /** Members of `left` that are neither members of `right` nor below one. */
@@ -138,7 +140,9 @@ export function intersection(left: FieldSet, right: FieldSet): FieldSet | undefi
     const theirs = right[key]
     if (theirs === undefined) continue
     const both = commonElement(left[key]!, theirs)
-    if (both !== undefined) (common ??= {})[key] = both
+    if (both === undefined) continue
+    common ??= {}
+    common[key] = both
   }
   return common
 }

@@ -4,8 +4,9 @@
  * @see apimachinery/pkg/util/managedfields/internal/lastappliedmanager.go, lastappliedupdater.go
  * @module
  */
+
+import { byteOrder } from '../json.ts'
 import type { KubeObject } from '../object.ts'
-import { byBytes } from '../patch/go-format.ts'
 import { isObject, type JsonObject } from '../patch/json-value.ts'
 import { compareObjects } from './compare.ts'
 import { configuredFields } from './configured.ts'
@@ -83,7 +84,7 @@ function goJson(value: unknown): string {
   if (!isObject(value)) return scalarText(value ?? null)
   const names = Object.keys(value).filter((name) => value[name] !== undefined)
   return `{${names
-    .sort(byBytes)
+    .sort(byteOrder)
     .map((name) => `${scalarText(name)}:${goJson(value[name])}`)
     .join(',')}}`
 }

@@ -4,7 +4,8 @@
  * @see sigs.k8s.io/structured-merge-diff typed/merge.go
  * @module
  */
-import { hasNoMembers, isObject, type JsonObject, own, put } from '../patch/json-value.ts'
+import { setMember } from '../json.ts'
+import { hasNoMembers, isObject, type JsonObject, own } from '../patch/json-value.ts'
 import { itemElement } from './list-items.ts'
 import { ANY, type ListTopology, type StructTopology, type Topology } from './topology.ts'
 
@@ -38,7 +39,7 @@ function maps(live: unknown, config: unknown, typeOf: (name: string) => Topology
 
 function members(live: JsonObject, config: JsonObject, typeOf: (name: string) => Topology): JsonObject {
   const merged = { ...live }
-  for (const name in config) put(merged, name, merge(own(live, name), config[name], typeOf(name)))
+  for (const name in config) setMember(merged, name, merge(own(live, name), config[name], typeOf(name)))
   return merged
 }
 

@@ -4,7 +4,8 @@
  * @see sigs.k8s.io/structured-merge-diff fieldpath/element.go, serialize-pe.go
  * @module
  */
-import { byBytes, goValue } from '../patch/go-format.ts'
+import { byteOrder } from '../json.ts'
+import { goValue } from '../patch/go-format.ts'
 import { isObject } from '../patch/json-value.ts'
 import { quote } from '../status.ts'
 import { type FieldSet, isMember, LEAF } from './field-set.ts'
@@ -49,7 +50,7 @@ export function canonicalElement(element: string): string | undefined {
 
 function canonicalKey(fields: unknown): string {
   if (!isObject(fields)) throw new SyntaxError('the keys of a list item are an object')
-  const names = Object.keys(fields).sort(byBytes)
+  const names = Object.keys(fields).sort(byteOrder)
   return `k:{${names.map((name) => `${scalarText(name)}:${scalarText(fields[name])}`).join(',')}}`
 }
 
@@ -57,7 +58,7 @@ function canonicalKey(fields: unknown): string {
 export function compareElements(left: string, right: string): number {
   const kind = left.charCodeAt(0)
   if (kind !== right.charCodeAt(0)) return KINDS.indexOf(left[0]!) - KINDS.indexOf(right[0]!)
-  if (kind === 0x66) return byBytes(left, right)
+  if (kind === 0x66) return byteOrder(left, right)
   if (kind === 0x69) return Number(left.slice(2)) - Number(right.slice(2))
   const a = JSON.parse(left.slice(2))
   const b = JSON.parse(right.slice(2))
@@ -66,7 +67,7 @@ export function compareElements(left: string, right: string): number {
 
 function compareKeys(left: [string, unknown][], right: [string, unknown][]): number {
   for (let i = 0; i < left.length && i < right.length; i++) {
-    const order = byBytes(left[i]![0], right[i]![0]) || compareScalars(left[i]![1], right[i]![1])
+    const order = byteOrder(left[i]![0], right[i]![0]) || compareScalars(left[i]![1], right[i]![1])
     if (order !== 0) return order
   }
   return left.length - right.length
@@ -76,7 +77,7 @@ function compareKeys(left: [string, unknown][], right: [string, unknown][]): num
 function compareScalars(left: unknown, right: unknown): number {
   const rank = (value: unknown): number => ['number', 'string', 'boolean'].indexOf(typeof value)
   if (typeof left !== typeof right) return rank(left) - rank(right)
-  if (typeof left === 'string') return byBytes(left, right as string)
+  if (typeof left === 'string') return byteOrder(left, right as string)
   return Number(left) - Number(right)
 }
 

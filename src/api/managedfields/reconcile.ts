@@ -16,7 +16,9 @@ export function reconciled(set: FieldSet, topology: Topology): FieldSet {
     const type = typeBelow(topology, key)
     if (type === undefined) continue
     const now = reconciledElement(element, type)
-    if (now !== element) (rebuilt ??= { ...set })[key] = now
+    if (now === element) continue
+    rebuilt ??= { ...set }
+    rebuilt[key] = now
   }
   return rebuilt ?? set
 }

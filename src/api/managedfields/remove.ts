@@ -4,7 +4,8 @@
  * @see sigs.k8s.io/structured-merge-diff typed/remove.go
  * @module
  */
-import { isObject, type JsonObject, put } from '../patch/json-value.ts'
+import { setMember } from '../json.ts'
+import { isObject, type JsonObject } from '../patch/json-value.ts'
 import { type FieldSet, isMember, LEAF } from './field-set.ts'
 import { itemElement } from './list-items.ts'
 import { ANY, type ListTopology, type StructTopology, type Topology, typeBelow } from './topology.ts'
@@ -33,8 +34,8 @@ function mapWithout(object: JsonObject, gone: FieldSet, typeOf: (name: string) =
   const kept: JsonObject = {}
   for (const name of Object.keys(object)) {
     const element = gone[`f:${name}`]
-    if (element === undefined) put(kept, name, object[name])
-    else if (!isMember(element)) put(kept, name, valueWithout(object[name], element, typeOf(name)))
+    if (element === undefined) setMember(kept, name, object[name])
+    else if (!isMember(element)) setMember(kept, name, valueWithout(object[name], element, typeOf(name)))
   }
   return kept
 }

@@ -7,7 +7,7 @@
  * @module
  */
 import { rfc3339 } from '../../clock.ts'
-import type { KubeObject } from '../object.ts'
+import { type KubeObject, metaOf } from '../object.ts'
 import { isObject } from '../patch/json-value.ts'
 import type { SchemaSource, StructType } from '../schema.ts'
 import type { ManagedFieldsEntry } from '../types/meta/v1.ts'
@@ -77,7 +77,7 @@ export interface TrackUpdate extends FieldManagerOptions {
 /** Sets `after.metadata.managedFields` to who owns what now; a managedFields that the client sent is taken as its wish. */
 export function trackUpdate(request: TrackUpdate): void {
   const { before, after, subresource } = request
-  const meta = (after.metadata ??= {})
+  const meta = metaOf(after)
   const sent = meta.managedFields
   delete meta.managedFields
   const owners = ownersBefore(before?.metadata?.managedFields, sent, subresource !== '')

@@ -4,6 +4,7 @@
  * @see https://pkg.go.dev/fmt
  * @module
  */
+import { byteOrder } from '../json.ts'
 import { quote } from '../status.ts'
 import { isObject } from './json-value.ts'
 
@@ -12,7 +13,7 @@ export function goValue(value: unknown): string {
   if (value === null || value === undefined) return '<nil>'
   if (Array.isArray(value)) return `[${value.map(goValue).join(' ')}]`
   if (isObject(value)) {
-    const members = Object.keys(value).sort(byBytes)
+    const members = Object.keys(value).sort(byteOrder)
     return `map[${members.map((key) => `${key}:${goValue(value[key])}`).join(' ')}]`
   }
   return typeof value === 'number' ? goNumber(value) : String(value)
@@ -23,7 +24,7 @@ export function goSyntax(value: unknown): string {
   if (value === null || value === undefined) return 'interface {}(nil)'
   if (Array.isArray(value)) return `[]interface {}{${value.map(goSyntax).join(', ')}}`
   if (isObject(value)) {
-    const members = Object.keys(value).sort(byBytes)
+    const members = Object.keys(value).sort(byteOrder)
     return `map[string]interface {}{${members.map((key) => `${quote(key)}:${goSyntax(value[key])}`).join(', ')}}`
   }
   return typeof value === 'string' ? quote(value) : goValue(value)
@@ -50,21 +51,6 @@ export function goType(value: unknown): string {
 /** `%s` of a value that should have been a string. */
 export function goString(value: unknown): string {
   return typeof value === 'string' ? value : value === null ? '%!s(<nil>)' : `%!s(${goType(value)}=${goValue(value)})`
-}
-
-/** The order of UTF-8 bytes, which is how Go compares strings. */
-export function byBytes(left: string, right: string): number {
-  if (left === right) return 0
-  const length = Math.min(left.length, right.length)
-  for (let i = 0; i < length; i++) {
-    const a = left.charCodeAt(i)
-    const b = right.charCodeAt(i)
-    if (a === b) continue
-    // UTF-16 puts surrogates (astral characters) before U+E000 to U+FFFF; UTF-8 puts them behind.
-    const order = a >= 0xd800 && b >= 0xd800 ? ((a + 0x2000) & 0xffff) - ((b + 0x2000) & 0xffff) : a - b
-    return order < 0 ? -1 : 1
-  }
-  return left.length < right.length ? -1 : 1
 }
 
 /** A float64 as `%v` prints it: exponents from 1e21 up and below 1e-4, of two digits at least. */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { setMember } from '../json.ts'
+
 export type JsonObject = Record<string, unknown>
 
 export function isObject(value: unknown): value is JsonObject {
@@ -20,18 +22,12 @@ export function own(object: JsonObject, key: string): unknown {
   return Object.hasOwn(object, key) ? object[key] : undefined
 }
 
-/** Sets a member under any name. */
-export function put(object: JsonObject, key: string, value: unknown): void {
-  if (key === '__proto__') Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
-  else object[key] = value
-}
-
 /** A copy that shares nothing with `value`. */
 export function copyJson<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(copyJson) as T
   const copy: JsonObject = {}
-  for (const key of Object.keys(value)) put(copy, key, copyJson((value as JsonObject)[key]))
+  for (const key of Object.keys(value)) setMember(copy, key, copyJson((value as JsonObject)[key]))
   return copy as T
 }
 

@@ -4,7 +4,8 @@
  * @see RFC 7386
  * @module
  */
-import { copyJson, isObject, type JsonObject, own, put } from './json-value.ts'
+import { setMember } from '../json.ts'
+import { copyJson, isObject, type JsonObject, own } from './json-value.ts'
 
 /**
  * The document with the patch merged in; neither is changed. Parts that the patch does not touch are shared with the document.
@@ -17,7 +18,7 @@ export function applyMergePatch(document: unknown, patch: unknown): unknown {
   for (const key of Object.keys(patch)) {
     const value = own(patch, key)
     if (value === null) delete merged[key]
-    else put(merged, key, isObject(value) ? applyMergePatch(own(merged, key), value) : withoutNulls(value))
+    else setMember(merged, key, isObject(value) ? applyMergePatch(own(merged, key), value) : withoutNulls(value))
   }
   return merged
 }

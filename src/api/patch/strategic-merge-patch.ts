@@ -4,10 +4,11 @@
  * @see apimachinery/pkg/util/strategicpatch/patch.go
  * @module
  */
+import { setMember } from '../json.ts'
 import type { Field, SchemaSource, StructType, ValueType } from '../schema.ts'
 import { badRequest, failure, type StatusError } from '../status.ts'
 import { goString, goType, goValue } from './go-format.ts'
-import { isObject, type JsonObject, own, put } from './json-value.ts'
+import { isObject, type JsonObject, own } from './json-value.ts'
 import { inGivenOrder, positions, sameAs, unique } from './list-order.ts'
 
 const DIRECTIVE = '$patch'
@@ -61,14 +62,14 @@ function mergeMember(merged: JsonObject, key: string, value: unknown, target: Ta
   const current = own(merged, key)
   if (isObject(value) && isObject(current)) {
     const { items, strategy } = lookUp(target, key, schemas)
-    put(merged, key, strategy === 'replace' ? value : mergeMap(current, value, items, schemas))
+    setMember(merged, key, strategy === 'replace' ? value : mergeMap(current, value, items, schemas))
   } else if (Array.isArray(value) && Array.isArray(current)) {
     const { items, strategy, mergeKey } = lookUpList(target, key, schemas)
-    put(merged, key, strategy === 'merge' ? mergeList(current, value, items, mergeKey, schemas) : value)
+    setMember(merged, key, strategy === 'merge' ? mergeList(current, value, items, mergeKey, schemas) : value)
   } else {
     const kept = withoutDirectives(withoutNulls(value))
     if (kept === undefined) delete merged[key]
-    else put(merged, key, kept)
+    else setMember(merged, key, kept)
   }
 }
 
@@ -108,12 +109,12 @@ function mergeOrderedLists(merged: JsonObject, patch: JsonObject, target: Target
     checkOrder(changes, order, mergeKey)
     if (changes === undefined) {
       if (current === undefined) continue
-      put(merged, key, ordered(current, order, current, mergeKey))
+      setMember(merged, key, ordered(current, order, current, mergeKey))
     } else if (current === undefined) {
-      put(merged, key, ordered(withoutDirectives(changes) as unknown[], order, [], mergeKey, changes))
+      setMember(merged, key, ordered(withoutDirectives(changes) as unknown[], order, [], mergeKey, changes))
     } else {
       const list = strategy === 'merge' ? mergeList(current, changes, items, mergeKey, schemas) : changes
-      put(merged, key, ordered(list, order, current, mergeKey, changes))
+      setMember(merged, key, ordered(list, order, current, mergeKey, changes))
     }
     delete patch[key]
   }
@@ -198,14 +199,15 @@ function deleteFromList(merged: JsonObject, key: string, value: unknown, target:
   const current = own(merged, key)
   if (current === undefined || Array.isArray(current) !== Array.isArray(value)) return
   const { items, strategy, mergeKey } = Array.isArray(value) ? lookUpList(target, key, schemas) : lookUp(target, key, schemas)
-  if (isObject(value) && isObject(current)) put(merged, key, strategy === 'replace' ? value : mergeMap(current, value, items, schemas))
+  if (isObject(value) && isObject(current))
+    setMember(merged, key, strategy === 'replace' ? value : mergeMap(current, value, items, schemas))
   if (!Array.isArray(value) || !Array.isArray(current) || current.length + value.length === 0) return
   if (elementKind([current, value]) === 'map') {
-    put(merged, key, mergeList(current, value, items, mergeKey, schemas))
+    setMember(merged, key, mergeList(current, value, items, mergeKey, schemas))
     return
   }
   const gone = new Set<unknown>(value)
-  put(
+  setMember(
     merged,
     key,
     current.filter((one) => !gone.has(one)),
@@ -280,7 +282,7 @@ function withoutDirectives(value: unknown): unknown {
   const kept: JsonObject = {}
   for (const key of Object.keys(value)) {
     const member = withoutDirectives(own(value, key))
-    if (member !== undefined) put(kept, key, member)
+    if (member !== undefined) setMember(kept, key, member)
   }
   return kept
 }
@@ -292,7 +294,7 @@ function withoutNulls(value: unknown): unknown {
   const kept: JsonObject = {}
   for (const key of Object.keys(value)) {
     const member = own(value, key)
-    if (member !== null) put(kept, key, withoutNulls(member))
+    if (member !== null) setMember(kept, key, withoutNulls(member))
   }
   return kept
 }
