@@ -24,10 +24,13 @@ export interface X509Settings {
 interface Verified {
   authorities: readonly Certificate[]
   answer: Authentication
-  /** The span in which it holds; for refusals empty, so that they are decided anew. */
+  /** The span in which it holds; of a refusal a moment, as it may be one of time. */
   fromMs: number
   untilMs: number
 }
+
+/** A refusal is remembered this long: finding it out costs more than most requests. */
+const REFUSAL_MS = 1000
 
 const NONE: Authentication = { outcome: 'none' }
 
@@ -77,7 +80,8 @@ export function commonName(certificate: Certificate): string {
 function verify(credentials: Credentials, roots: readonly Certificate[], nowMs: number): Verified {
   const found = verifiedLeaf(credentials, roots, nowMs)
   if (found === undefined) return { authorities: roots, answer: NONE, fromMs: Number.NEGATIVE_INFINITY, untilMs: Number.POSITIVE_INFINITY }
-  if (found instanceof Error) return { authorities: roots, answer: { outcome: 'refused', error: found }, fromMs: 1, untilMs: 0 }
+  if (found instanceof Error)
+    return { authorities: roots, answer: { outcome: 'refused', error: found }, fromMs: nowMs, untilMs: nowMs + REFUSAL_MS }
   return { authorities: roots, answer: userOf(found.leaf), fromMs: found.notBeforeMs, untilMs: found.notAfterMs }
 }
 
