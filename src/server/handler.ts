@@ -56,6 +56,8 @@ export interface ServerRequest {
   readonly auditId: string
   readonly userAgent: string
   readonly nowMs: number
+  /** Of `performance.now()`. */
+  readonly startedAt: number
   info: RequestInfo
   /** The acting user, after impersonation. */
   user: UserInfo
@@ -240,6 +242,7 @@ class Request implements ServerRequest {
   readonly query: URLSearchParams
   readonly auditId: string
   readonly nowMs: number
+  readonly startedAt = performance.now()
   readonly annotations: Record<string, string> = {}
   info: RequestInfo = NO_INFO
   user: UserInfo = NOBODY

@@ -5,7 +5,7 @@
  */
 import { complete, encodeObject, encodePretty, encodeYaml } from '../api/encode.ts'
 import type { KubeObject } from '../api/object.ts'
-import { encodeProtobufObject, encodeProtobufParts } from '../api/protobuf.ts'
+import { encodeProtobuf } from '../api/protobuf.ts'
 import { failure, type Status } from '../api/status.ts'
 import type { CachedObject } from '../cache/cache.ts'
 import { decodeAt, type Endpoint } from '../registry/endpoint.ts'
@@ -164,14 +164,19 @@ function encodeAs(object: KubeObject, schema: string, format: Format, schemas: S
     case 'application/vnd.kubernetes.protobuf': {
       const struct = schemas.struct(schema)
       if (struct === undefined) throw new TypeError(`no schema ${schema}`)
-      return encodeProtobufObject(struct, object, schemas)
+      return encodeProtobuf(struct, object, schemas)
     }
   }
 }
 
 function encodeTransform(object: object, format: Format, schemas: SchemaSource): Uint8Array {
-  if (format.media === 'application/vnd.kubernetes.protobuf') return encodeProtobufParts(object as KubeObject, schemas)
-  return encodeAs(object as KubeObject, '', format, schemas)
+  const { kind } = object as KubeObject
+  return encodeAs(object as KubeObject, format.media === 'application/vnd.kubernetes.protobuf' ? partialSchema(kind ?? '') : '', format, schemas)
+}
+
+/** Of PartialObjectMetadata and its list, which protobuf can carry. */
+export function partialSchema(kind: string): string {
+  return `io.k8s.apimachinery.pkg.apis.meta.v1.${kind}`
 }
 
 /** With the members that Go always writes. */

@@ -6,6 +6,8 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import { admissionChain } from '../admission/chain.ts'
 import { namespaceLifecycle } from '../admission/namespacelifecycle.ts'
+import type { KubeObject } from '../api/object.ts'
+import { decodeProtobuf } from '../api/protobuf.ts'
 import { builtinSchemas } from '../api/schemas.ts'
 import { anonymousAuthenticator } from '../authentication/anonymous.ts'
 import type { Authenticator } from '../authentication/authenticator.ts'
@@ -164,9 +166,16 @@ async function registerAll(registry: Registry, cache: Cache, definitions: readon
   for (const { storage, group, version, resource } of definitions) {
     if (storage === undefined || caches.has(storage.prefix)) continue
     const id = group === '' ? `${version}/${resource}` : `${group}/${version}/${resource}`
-    caches.set(storage.prefix, cache.register(id, storage.prefix, layoutCodec()))
+    caches.set(storage.prefix, cache.register(id, storage.prefix, layoutCodec({ decodeForeign })))
   }
   for (const definition of definitions) registry.add(definition, definition.storage === undefined ? undefined : await caches.get(definition.storage.prefix))
+}
+
+/** What kube-apiserver wrote into the same etcd. */
+function decodeForeign(value: Uint8Array): KubeObject {
+  const object = decodeProtobuf(Buffer.from(value.buffer, value.byteOffset, value.byteLength))
+  if (object === undefined) throw new TypeError('a stored object is of a kind that is not known')
+  return object
 }
 
 function authorizerOf(options: ServerOptions, index: RbacIndex): Authorizer {

@@ -9,13 +9,13 @@
  */
 import { encodeObject } from '../api/encode.ts'
 import type { KubeObject } from '../api/object.ts'
-import { encodeProtobufObject, encodeProtobufParts, watchFrame } from '../api/protobuf.ts'
+import { encodeProtobuf, encodeWatchFrame } from '../api/protobuf.ts'
 import type { Status } from '../api/status.ts'
 import type { CachedObject } from '../cache/cache.ts'
 import { decodeAt, type Endpoint } from '../registry/endpoint.ts'
 import { tooOld, type Watch, type WatchEvent } from '../registry/verbs/watch.ts'
 import type { BodyStream } from './exchange.ts'
-import type { RenderContext } from './render.ts'
+import { partialSchema, type RenderContext } from './render.ts'
 import { includeObject, partialMetadata, table, tableColumns, tableRow } from './table.ts'
 
 /** A watcher further behind than this is closed. */
@@ -170,7 +170,10 @@ function frameEncoder(endpoint: Endpoint, context: RenderContext): FrameEncoder 
   }
   const frame = (type: string, object: object): Uint8Array => {
     if (!protobuf) return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), encodeObject(object as KubeObject), CLOSE])
-    return watchFrame(type, format.transform === 'none' ? encodeProtobufObject(endpoint.schema, object as KubeObject, schemas) : encodeProtobufParts(object as KubeObject, schemas), schemas)
+    const name = format.transform === 'none' ? endpoint.schema.name : partialSchema('PartialObjectMetadata')
+    const struct = schemas.struct(name)
+    if (struct === undefined) throw new TypeError(`no schema ${name}`)
+    return encodeWatchFrame(type, encodeProtobuf(struct, object as KubeObject, schemas))
   }
   const ofCached = (type: string, cached: CachedObject, revision: number): Uint8Array => {
     if (plain && revision === cached.revision) return Buffer.concat([HEADS[type as 'ADDED'], cached.bytes, CLOSE])
@@ -198,7 +201,7 @@ function frameEncoder(endpoint: Endpoint, context: RenderContext): FrameEncoder 
       if (!protobuf) return Buffer.concat([Buffer.from('{"type":"ERROR","object":'), encodeObject(object), CLOSE])
       const struct = schemas.struct('io.k8s.apimachinery.pkg.apis.meta.v1.Status')
       if (struct === undefined) throw new TypeError('no schema for Status')
-      return watchFrame('ERROR', encodeProtobufObject(struct, object, schemas), schemas)
+      return encodeWatchFrame('ERROR', encodeProtobuf(struct, object, schemas))
     },
   }
 }

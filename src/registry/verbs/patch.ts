@@ -4,14 +4,17 @@
  * @see apiserver/pkg/endpoints/handlers/patch.go
  * @module
  */
-import { decodeText, parseJson, plainValue } from '../../api/json.ts'
+import { decodeText, plainValue } from '../../api/json.ts'
 import { normalize } from '../../api/normalize.ts'
 import { type ParsedYaml, parseYaml } from '../../api/yaml.ts'
 import { invalidValue } from '../../api/field.ts'
-import { applyConfiguration } from '../../api/managedfields/apply.ts'
-import { type KubeObject, metaOf } from '../../api/object.ts'
-import { applyJsonPatch, decodeJsonPatch } from '../../api/patch/json-patch.ts'
+import { apply as applyConfiguration } from '../../api/managedfields/apply.ts'
+import { trackUpdate } from '../../api/managedfields/track-update.ts'
+import { groupVersion, type KubeObject, metaOf } from '../../api/object.ts'
+import { goValue } from '../../api/patch/go-format.ts'
+import { applyJsonPatch } from '../../api/patch/json-patch.ts'
 import { applyMergePatch } from '../../api/patch/merge-patch.ts'
+import { readJsonPatch, readMergePatch, readStrategicMergePatch } from '../../api/patch/read-patch.ts'
 import { applyStrategicMergePatch } from '../../api/patch/strategic-merge-patch.ts'
 import type { StructType } from '../../api/schema.ts'
 import { badRequest, conflict, failure, invalid, notFound } from '../../api/status.ts'
@@ -20,8 +23,9 @@ import type { ObjectSubresource, ViewSubresource } from '../resource.ts'
 import { authorizeCreate } from './authorize-create.ts'
 import type { Result, VerbContext } from './context.ts'
 import { type FieldValidation, matchNamespace, type WriteOptions, writeOptions } from './options.ts'
-import { checkName, writeView } from './update.ts'
-import { applyDefaults, track, updateObject } from './write.ts'
+import { checkName } from './update.ts'
+import { viewSchema, writeView } from './view.ts'
+import { applyDefaults, fieldManager, track, updateObject } from './write.ts'
 
 const PATCH_TYPES = ['application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json', 'application/apply-patch+yaml'] as const
 type PatchType = (typeof PATCH_TYPES)[number]
@@ -88,48 +92,24 @@ function preparedPatch(type: PatchType, bytes: Buffer, validation: FieldValidati
   const strict = validation !== 'Ignore'
   switch (type) {
     case 'application/json-patch+json': {
-      const { operations, strictErrors } = decodeJsonPatch(bytes, strict)
+      const { patch, strictErrors } = readJsonPatch(bytes, { validated: strict })
       return (before) => {
-        const document = applyJsonPatch(before, operations)
+        const document = applyJsonPatch(before, patch)
         return { document, strictErrors, show: () => JSON.stringify(document) }
       }
     }
     case 'application/merge-patch+json': {
-      const { value, duplicates } = parsePatch(bytes, (why) => `error decoding patch: ${why}`)
+      const { patch, strictErrors } = readMergePatch(bytes, { validated: strict })
       return (before) => {
-        const document = applyMergePatch(before, value)
-        return { document, strictErrors: strict ? duplicates : [], show: () => JSON.stringify(document) }
+        const document = applyMergePatch(before, patch)
+        return { document, strictErrors, show: () => JSON.stringify(document) }
       }
     }
     default: {
-      const { value, duplicates } = parsePatch(bytes, (why) => why)
-      return (before) => ({
-        document: applyStrategicMergePatch(before, value as KubeObject, schema, context.verbs.registry.schemas),
-        strictErrors: strict ? duplicates : [],
-        show: () => goMap(value),
-      })
+      const { patch, strictErrors } = readStrategicMergePatch(bytes)
+      return (before) => ({ document: applyStrategicMergePatch(before, patch, schema, context.verbs.registry.schemas), strictErrors, show: () => goValue(patch) })
     }
   }
-}
-
-function parsePatch(bytes: Buffer, text: (why: string) => string): { value: unknown; duplicates: string[] } {
-  let parsed: ReturnType<typeof parseJson>
-  try {
-    parsed = parseJson(bytes)
-  } catch (error) {
-    throw badRequest(text((error as Error).message), { cause: error })
-  }
-  const { value } = parsed
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw badRequest(text(`json: cannot unmarshal ${jsonKind(value)} into Go value of type map[string]interface {}`))
-  }
-  return { value, duplicates: parsed.duplicates.map((path: string) => `duplicate field ${JSON.stringify(path)}`) }
-}
-
-function jsonKind(value: unknown): string {
-  if (Array.isArray(value)) return 'array'
-  if (typeof value === 'boolean') return 'bool'
-  return typeof value
 }
 
 /** A patched document is decoded like a body; what is wrong with it is wrong with the patch. */
@@ -153,20 +133,20 @@ function applier(context: VerbContext, endpoint: Endpoint, bytes: Buffer, option
   const config = plainValue(parsed.tree)
   const duplicates = parsed.duplicates.length === 0 ? undefined : `error converting YAML to JSON: yaml: unmarshal errors:\n${parsed.duplicates.map((line) => `  ${line}`).join('\n')}`
   return (current: KubeObject | undefined): KubeObject => {
-    const object = applyConfiguration({
-      live: current,
-      config: structuredClone(config) as KubeObject,
-      force: options.force === true,
-      manager: options.fieldManager,
-      subresource: context.subresource,
-      apiVersion: endpoint.apiVersion,
-      gvk: endpoint.gvk,
-      schema: endpoint.schema,
-      schemas: context.verbs.registry.schemas,
-      nowMs: context.nowMs,
-      resetFields: sub?.strategy.resetFields ?? endpoint.definition.strategy.resetFields ?? [],
-      defaults: (made) => applyDefaults(endpoint, made),
-    })
+    const object = decodedAs(
+      endpoint.schema,
+      applyConfiguration({
+        ...fieldManager(context, options),
+        live: current,
+        config: structuredClone(config) as KubeObject,
+        force: options.force === true,
+        apiVersion: endpoint.apiVersion,
+        gvk: endpoint.gvk,
+        schema: endpoint.schema,
+        resetPaths: sub?.strategy.resetFields ?? endpoint.definition.strategy.resetFields ?? [],
+      }),
+    )
+    applyDefaults(endpoint, object)
     if (duplicates !== undefined && options.fieldValidation !== 'Ignore') {
       if (options.fieldValidation === 'Strict') throw badRequest(`error strict decoding YAML: ${duplicates}`)
       context.warn(duplicates)
@@ -183,16 +163,19 @@ function parseApplied(bytes: Buffer): ParsedYaml {
   }
 }
 
+/** What was merged, in the form of its schema; kind and apiVersion stay. */
+function decodedAs(schema: StructType, merged: KubeObject): KubeObject {
+  return { kind: merged.kind, apiVersion: merged.apiVersion, ...normalize(schema, merged).object }
+}
+
 function patchView(context: VerbContext, endpoint: Endpoint, view: ViewSubresource, type: PatchType, bytes: Buffer, options: WriteOptions & { force: boolean | undefined }): Promise<Result> {
-  const schema = context.verbs.registry.schemas.struct(view.schema)
-  if (schema === undefined) throw new TypeError(`no schema ${view.schema}`)
-  const apiVersion = view.kind.group === '' ? view.kind.version : `${view.kind.group}/${view.kind.version}`
+  const schema = viewSchema(context, view)
+  const apiVersion = groupVersion(view.kind.group, view.kind.version)
+  const manager = fieldManager(context, options)
   return writeView(context, endpoint, view, options, (present) => {
     if (type === 'application/apply-patch+yaml') {
       const config = plainValue(parseApplied(bytes).tree) as KubeObject
-      const object = checked(applyMergePatch(present, config), schema, [], () => JSON.stringify(config), options.fieldValidation, context)
-      checkName(object, context.name)
-      return object
+      return decodedAs(schema, applyConfiguration({ ...manager, live: present, config, force: options.force === true, apiVersion, gvk: view.kind, schema }))
     }
     const { document, strictErrors, show } = preparedPatch(type, bytes, options.fieldValidation, schema, context)(present)
     const object = checked(document, schema, strictErrors, show, options.fieldValidation, context)
@@ -200,18 +183,7 @@ function patchView(context: VerbContext, endpoint: Endpoint, view: ViewSubresour
     object.apiVersion = apiVersion
     metaOf(object)
     checkName(object, context.name)
+    trackUpdate({ ...manager, before: present, after: object, schema, apiVersion })
     return object
   })
-}
-
-/** Go's `%v` of a map: `map[a:1 b:map[c:x]]`, keys sorted. */
-function goMap(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(goMap).join(' ')}]`
-  if (typeof value === 'object' && value !== null) {
-    const members = Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, member]) => `${key}:${goMap(member)}`)
-    return `map[${members.join(' ')}]`
-  }
-  return value === null || value === undefined ? '<nil>' : String(value)
 }

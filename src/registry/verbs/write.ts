@@ -242,18 +242,32 @@ function deletesNow(endpoint: Endpoint, object: KubeObject, oldMeta: ObjectMeta)
 }
 
 /** Records who changed what. `resetFields` are members that this endpoint never takes from a client. */
-export function track(context: VerbContext, endpoint: Endpoint, before: KubeObject | undefined, after: KubeObject, options: WriteOptions, resetFields: readonly string[] | undefined): void {
+export function track(
+  context: VerbContext,
+  endpoint: Endpoint,
+  before: KubeObject | undefined,
+  after: KubeObject,
+  options: WriteOptions,
+  resetFields: readonly string[] | undefined,
+): void {
   trackUpdate({
+    ...fieldManager(context, options),
     before,
     after,
     schema: endpoint.schema,
+    apiVersion: endpoint.apiVersion,
+    resetPaths: resetFields ?? endpoint.definition.strategy.resetFields ?? [],
+  })
+}
+
+/** In whose name a request writes. */
+export function fieldManager(context: VerbContext, options: WriteOptions) {
+  return {
     schemas: context.verbs.registry.schemas,
     manager: managerName(options.fieldManager, context.userAgent),
     subresource: context.subresource,
-    apiVersion: endpoint.apiVersion,
     nowMs: context.nowMs,
-    resetPaths: resetFields ?? endpoint.definition.strategy.resetFields ?? [],
-  })
+  }
 }
 
 /** The canonical value for the store: kind and apiVersion of the stored version, metadata next, no resourceVersion. */
