@@ -4,7 +4,6 @@
  * @see pkg/controller/clusterroleaggregation/clusterroleaggregation_controller.go
  * @module
  */
-import { isDeepStrictEqual } from 'node:util'
 import type { LabelSelector } from '../api/types/meta/v1.ts'
 import type { ClusterRole, PolicyRule } from '../api/types/rbac/v1.ts'
 
@@ -34,7 +33,7 @@ export function aggregatedRules(clusterRole: ClusterRole, all: Iterable<ClusterR
 
 /** Whether two rule lists are the same, where an empty list and none are. */
 export function sameRules(a: readonly PolicyRule[] | undefined, b: readonly PolicyRule[] | undefined): boolean {
-  return isDeepStrictEqual((a ?? []).map(ruleKey), (b ?? []).map(ruleKey))
+  return (a ?? []).map(ruleKey).join('\n') === (b ?? []).map(ruleKey).join('\n')
 }
 
 function nameOf(role: ClusterRole): string {

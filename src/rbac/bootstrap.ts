@@ -4,8 +4,8 @@
  * @see pkg/registry/rbac/rest/storage_rbac.go, component-helpers/auth/rbac/reconciliation
  * @module
  */
-import { isDeepStrictEqual } from 'node:util'
 import type { KubeObject } from '../api/object.ts'
+import { semanticEqual } from '../api/semantic-equal.ts'
 import type { LabelSelector } from '../api/types/meta/v1.ts'
 import type { RoleRef, Subject } from '../api/types/rbac/v1.ts'
 import policy from './bootstrap-policy.json' with { type: 'json' }
@@ -48,7 +48,7 @@ function reconcileRole(existing: KubeObject, wanted: KubeObject): Reconciliation
   } else {
     const present: LabelSelector[] = existing['aggregationRule']?.clusterRoleSelectors ?? []
     const missing = (wanted['aggregationRule'].clusterRoleSelectors as LabelSelector[]).filter(
-      (one) => !present.some((other) => isDeepStrictEqual(one, other)),
+      (one) => !present.some((other) => semanticEqual(one, other)),
     )
     if (missing.length > 0) {
       object['aggregationRule'] = { clusterRoleSelectors: [...present, ...missing] }

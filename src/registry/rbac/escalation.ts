@@ -4,9 +4,9 @@
  * @see pkg/registry/rbac/escalation_check.go, pkg/registry/rbac/validation/rule.go, pkg/registry/rbac/{role,clusterrole,rolebinding,clusterrolebinding}/policybased
  * @module
  */
-import { isDeepStrictEqual } from 'node:util'
 import { aggregateErrors } from '../../api/aggregate.ts'
 import type { KubeObject } from '../../api/object.ts'
+import { semanticEqual } from '../../api/semantic-equal.ts'
 import { badRequest, failure, forbidden, notFound, quote } from '../../api/status.ts'
 import type { ClusterRole, PolicyRule, Role, RoleBinding } from '../../api/types/rbac/v1.ts'
 import { SYSTEM_MASTERS } from '../../authentication/user.ts'
@@ -114,24 +114,12 @@ function isAggregated(role: Role | ClusterRole | undefined): boolean {
 
 /** What the garbage collector writes; nothing at all counts as well. */
 function changesOnlyOwnership(object: KubeObject, old: KubeObject | undefined): boolean {
-  return old !== undefined && isDeepStrictEqual(withoutOwnership(object), withoutOwnership(old))
+  return old !== undefined && semanticEqual(withoutOwnership(object), withoutOwnership(old))
 }
 
 function withoutOwnership(object: KubeObject): unknown {
   const { ownerReferences: _owners, finalizers: _finalizers, selfLink: _link, managedFields: _fields, ...metadata } = object.metadata ?? {}
-  return normal({ ...object, kind: undefined, apiVersion: undefined, metadata })
-}
-
-/** Empty lists, maps and texts are as good as none. */
-function normal(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(normal)
-  if (typeof value !== 'object' || value === null) return value
-  const entries = Object.entries(value).filter(([, member]) => member !== undefined && member !== null && member !== '' && !isEmpty(member))
-  return Object.fromEntries(entries.map(([key, member]) => [key, normal(member)]))
-}
-
-function isEmpty(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && (Array.isArray(value) ? value.length === 0 : Object.keys(value).length === 0)
+  return { ...object, kind: undefined, apiVersion: undefined, metadata }
 }
 
 /** `{APIGroups:[""], Resources:["pods"], Verbs:["get" "list"]}`. */
