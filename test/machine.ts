@@ -35,15 +35,16 @@ let kubectls: Map<string, string> | undefined
 /** kubectl by minor (`1.32`), whatever of them is there. */
 export function kubectlByMinor(): ReadonlyMap<string, string> {
   if (kubectls !== undefined) return kubectls
-  const paths = new Set(
-    kubectlFolders().flatMap((folder) =>
+  // Names with a minor first: a plain kubectl may be a dispatcher that runs another one of them.
+  const paths = kubectlFolders()
+    .flatMap((folder) =>
       listing(folder)
         .filter((name) => /^kubectl(\.1\.\d+)?$/.test(name))
         .map((name) => join(folder, name)),
-    ),
-  )
+    )
+    .sort((a, b) => Number(b.includes('.1.')) - Number(a.includes('.1.')))
   kubectls = new Map()
-  for (const path of [...paths].filter(isExecutable)) {
+  for (const path of new Set(paths.filter(isExecutable))) {
     const minor = minorOf(path)
     if (minor !== undefined && !kubectls.has(minor)) kubectls.set(minor, path)
   }

@@ -33,8 +33,10 @@ export interface Running {
   folder: string
   /** Path of a file that `wire.mjs pki` made: `file('admin.kubeconfig')`. */
   file(name: string): string
-  /** What was written to stderr so far. */
+  /** What the present process wrote so far. */
   log(): string
+  /** Ends the process and starts it again on the same port and store; `pid` changes. */
+  restart(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -134,7 +136,7 @@ export async function startServe(store: StoreKind, flags: readonly string[] = ['
   const file = (name: string) => join(pki, name)
   makePki(pki, port)
   const etcd = store === 'etcd' ? await startEtcd(folder) : undefined
-  const serve = startProcess(process.execPath, [
+  const args = [
     COMMAND,
     'serve',
     `--secure-port=${port}`,
@@ -154,18 +156,45 @@ export async function startServe(store: StoreKind, flags: readonly string[] = ['
     '--scheduler=false',
     etcd === undefined ? `--data-dir=${join(folder, 'store')}` : `--etcd-servers=${etcd.url}`,
     ...flags,
-  ])
+  ]
+  const ca = readFileSync(file('ca.crt'))
+  let serve = startProcess(process.execPath, args)
   const stop = async () => {
     await serve.stop()
     await etcd?.stop()
     rmSync(folder, { recursive: true, force: true })
   }
-  try {
-    const ca = readFileSync(file('ca.crt'))
-    await until(() => isReady(port, ca), serve)
-  } catch (error) {
-    await stop()
-    throw error
+  const ready = async () => {
+    try {
+      await until(() => isReady(port, ca), serve)
+    } catch (error) {
+      await stop()
+      throw error
+    }
   }
-  return { url: `https://127.0.0.1:${port}`, port, pid: serve.child.pid as number, folder, file, log: serve.log, stop }
+  await ready()
+  return {
+    url: `https://127.0.0.1:${port}`,
+    port,
+    get pid() {
+      return serve.child.pid as number
+    },
+    folder,
+    file,
+    log: () => serve.log(),
+    async restart() {
+      await serve.stop()
+      serve = startProcess(process.execPath, args)
+      await ready()
+    },
+    stop,
+  }
+}
+
+/** `podpass up` in a folder of its own; resolves when it has printed how to use it. */
+export async function startUp(folder: string): Promise<{ kubeconfig: string; url: string; printed(): string; stop(): Promise<void> }> {
+  const up = startProcess(process.execPath, [COMMAND, 'up', '--data-dir', folder, '--secure-port=0'])
+  const line = (pattern: RegExp) => pattern.exec(up.log())?.[1]
+  await until(async () => line(/Ctrl-C (stops)/) !== undefined, up)
+  return { kubeconfig: line(/export KUBECONFIG=(.*)/) as string, url: line(/ready at (\S+)/) as string, printed: up.log, stop: up.stop }
 }
