@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { randomInt, randomUUID } from 'node:crypto'
+import { createPublicKey, randomInt, randomUUID } from 'node:crypto'
 import { admissionChain } from '../admission/chain.ts'
 import { namespaceLifecycle } from '../admission/namespacelifecycle.ts'
 import type { KubeObject } from '../api/object.ts'
@@ -40,7 +40,7 @@ import { KeyedQueue } from '../registry/verbs/keyed-queue.ts'
 import { openEmbeddedStore } from '../storage/embedded/embedded-store.ts'
 import type { Store } from '../storage/store.ts'
 import { localSigner, type TokenIssuer, tokenIssuer } from '../token/issuer.ts'
-import { signingKeyFromPem, staticKeySource, verificationKeysFromPem } from '../token/keys.ts'
+import { signingKeyFromPem, staticKeySource, verificationKey, verificationKeysFromPem } from '../token/keys.ts'
 import { TokenVerifier } from '../token/verify.ts'
 import { bootstrapNamespaces, bootstrapRbac } from './bootstrap.ts'
 import { Discovery } from './discovery.ts'
@@ -76,7 +76,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const cache = await openCache(store, clock, { ...compaction, report: (err) => log.error({ err }, 'cache problem') })
 
   const signing = signingKeyFromPem(options.serviceAccount.signingKey)
-  const keys = staticKeySource((options.serviceAccount.keys.length === 0 ? [options.serviceAccount.signingKey] : options.serviceAccount.keys).flatMap(verificationKeysFromPem))
+  const accepted = options.serviceAccount.keys.flatMap(verificationKeysFromPem)
+  const keys = staticKeySource(accepted.length > 0 ? accepted : [verificationKey(createPublicKey(signing.privateKey))])
   const issuer = tokenIssuer({
     // At least one issuer is there: the command line and the defaults see to it.
     issuers: options.serviceAccount.issuers as [string, ...string[]],
