@@ -5,8 +5,8 @@
  *
  * @module
  */
-import type { ClientFactory } from '../client/client.ts'
-import type { Cache } from '../cache/cache.ts'
+import type { Client, ClientFactory } from '../client/client.ts'
+import type { Cache, ResourceCache } from '../cache/cache.ts'
 import type { Clock } from '../clock.ts'
 
 export interface ControllerContext {
@@ -41,4 +41,18 @@ export interface Controller {
   readonly name: string
   /** Runs until the signal aborts; resolves when its watches are set up. */
   start(context: ControllerContext, signal: AbortSignal): Promise<void>
+}
+
+/** A client with the controller's own account and rights, as kube-controller-manager's per-controller credentials. */
+export function clientOf(context: ControllerContext, account: string): Client {
+  return context.clients.as({ username: `system:serviceaccount:kube-system:${account}` }, USER_AGENT)
+}
+
+/** How these loops sign their writes in managedFields. */
+const USER_AGENT = 'kube-controller-manager'
+
+export function required(context: ControllerContext, id: string): ResourceCache {
+  const resource = context.cache.resource(id)
+  if (resource === undefined) throw new TypeError(`the cache keeps no ${id}`)
+  return resource
 }

@@ -29,6 +29,7 @@ import type { Cache, ResourceCache } from '../cache/cache.ts'
 import { openCache } from '../cache/live-cache.ts'
 import type { ClientFactory } from '../client/client.ts'
 import { type Clock, systemClock } from '../clock.ts'
+import { startControllers } from '../controllers/controllers.ts'
 import { parseCertificates } from '../pki/certificate.ts'
 import { RbacIndex } from '../rbac/index.ts'
 import { registryAccess } from '../registry/access.ts'
@@ -49,7 +50,7 @@ import type { HealthCheck } from './health.ts'
 import { listen } from './listener.ts'
 import { localClients } from './local-client.ts'
 import type { RequestObserver } from './observe.ts'
-import type { ServerLog, ServerOptions, StoreOptions } from './options.ts'
+import { controllerSelected, type ServerLog, type ServerOptions, type StoreOptions } from './options.ts'
 import { pathRoutes } from './routes.ts'
 
 const SAFE_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789'
@@ -139,6 +140,25 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   await bootstrapRbac(verbs.access)
   const listener = await listen({ host: options.bindAddress, port: options.securePort, certificate: options.tls.certificate, key: options.tls.key, handle: handler })
   port = listener.port
+  await startControllers(
+    {
+      cache,
+      clients,
+      clock,
+      random: Math.random,
+      newUid: randomUUID,
+      log,
+      rootCA: options.controllers.rootCA ?? options.tls.certificate,
+      config: {
+        ...(options.controllers.clusterSigning === undefined ? {} : { clusterSigning: options.controllers.clusterSigning }),
+        legacyTokenCleanUpSeconds: options.controllers.legacyTokenCleanUpSeconds,
+        concurrency: options.controllers.concurrency,
+        clusterSigningDurationSeconds: options.controllers.clusterSigningDurationSeconds,
+      },
+    },
+    (name) => controllerSelected(name, options.controllers.selection),
+    ended.signal,
+  )
   readiness.ready = true
   return {
     url: `https://${options.bindAddress.includes(':') ? `[${options.bindAddress}]` : options.bindAddress}:${port}`,
