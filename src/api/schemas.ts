@@ -110,10 +110,42 @@ const EXTRA: Record<string, TypeFact> = {
   },
 }
 
-const facts = new Map<string, Record<string, TypeFact>>()
+type Facts = Record<string, TypeFact>
+
+/** One call per file: a bundler finds them all, and each is parsed when its group is first asked for. A module on its own has no `require`. */
+const LOADERS: Readonly<Record<string, () => Facts>> = {
+  admission: () => require('./facts/admission.json'),
+  admissionregistration: () => require('./facts/admissionregistration.json'),
+  apidiscovery: () => require('./facts/apidiscovery.json'),
+  apiextensions: () => require('./facts/apiextensions.json'),
+  apiregistration: () => require('./facts/apiregistration.json'),
+  apps: () => require('./facts/apps.json'),
+  authentication: () => require('./facts/authentication.json'),
+  authorization: () => require('./facts/authorization.json'),
+  autoscaling: () => require('./facts/autoscaling.json'),
+  batch: () => require('./facts/batch.json'),
+  certificates: () => require('./facts/certificates.json'),
+  coordination: () => require('./facts/coordination.json'),
+  core: () => require('./facts/core.json'),
+  discovery: () => require('./facts/discovery.json'),
+  events: () => require('./facts/events.json'),
+  flowcontrol: () => require('./facts/flowcontrol.json'),
+  meta: () => require('./facts/meta.json'),
+  networking: () => require('./facts/networking.json'),
+  node: () => require('./facts/node.json'),
+  other: () => require('./facts/other.json'),
+  policy: () => require('./facts/policy.json'),
+  rbac: () => require('./facts/rbac.json'),
+  resource: () => require('./facts/resource.json'),
+  scheduling: () => require('./facts/scheduling.json'),
+  storage: () => require('./facts/storage.json'),
+}
+const bundled = typeof require === 'function'
+
+const facts = new Map<string, Facts>()
 const compiled = new Map<string, StructType | undefined>()
 
-function factsOf(file: string): Record<string, TypeFact> {
+function factsOf(file: string): Facts {
   let found = facts.get(file)
   if (found === undefined) {
     found = read(file)
@@ -122,43 +154,13 @@ function factsOf(file: string): Record<string, TypeFact> {
   return found
 }
 
-function read(file: string): Record<string, TypeFact> {
-  try {
-    return JSON.parse(readFileSync(new URL(`./facts/${file}.json`, import.meta.url), 'utf8')) as Record<string, TypeFact>
-  } catch (error) {
-    // A group nobody has facts about: asked for with a client's own group name.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
-    throw error
-  }
+function read(file: string): Facts {
+  const load = LOADERS[file]
+  if (load === undefined) return {}
+  return bundled ? load() : (JSON.parse(readFileSync(new URL(`./facts/${file}.json`, import.meta.url), 'utf8')) as Facts)
 }
 
-const FILE_NAMES = [
-  'admission',
-  'admissionregistration',
-  'apidiscovery',
-  'apiextensions',
-  'apiregistration',
-  'apps',
-  'authentication',
-  'authorization',
-  'autoscaling',
-  'batch',
-  'certificates',
-  'coordination',
-  'core',
-  'discovery',
-  'events',
-  'flowcontrol',
-  'meta',
-  'networking',
-  'node',
-  'other',
-  'policy',
-  'rbac',
-  'resource',
-  'scheduling',
-  'storage',
-]
+const FILE_NAMES = Object.keys(LOADERS)
 
 function fileOf(name: string): string | undefined {
   for (const [prefix, file] of FILES) if (name.startsWith(prefix)) return file
