@@ -12,7 +12,8 @@ import { type Comparison, compareObjects } from './compare.ts'
 import { configuredFields } from './configured.ts'
 import { applyConflict, type OwnerConflict } from './conflicts.ts'
 import { decodeEntries, encodeEntries, type Owner, type Owners, ownerKey } from './entries.ts'
-import { difference, type FieldSet, intersection, isEmptySet, recursiveDifference } from './field-set.ts'
+import { difference, type FieldSet, intersection, isEmptySet, LEAF, recursiveDifference, union } from './field-set.ts'
+import { withoutGivenUp } from './given-up.ts'
 import { conflictsBeyondLastApplied, refreshLastApplied } from './last-applied.ts'
 import { mergeObjects } from './merge.ts'
 import { pruned, type Version } from './prune.ts'
@@ -110,12 +111,19 @@ function newOwner(fields: FieldSet, reset: FieldSet | undefined, { manager, subr
   return { manager: manager || 'unknown', operation: 'Apply', subresource, apiVersion, fields: own, time: undefined }
 }
 
-/** Nothing can go when the manager applies all that it had applied. */
 function prune(merged: KubeObject, last: Owner | undefined, owners: Owners, request: Apply): KubeObject {
   if (last === undefined) return merged
-  const applied = owners.get(ownerKey(last))
-  if (applied !== undefined && last.apiVersion === applied.apiVersion && isEmptySet(difference(last.fields, applied.fields))) return merged
-  return pruned(merged, last, owners.values(), (apiVersion) => versionOf(apiVersion, request))
+  const { apiVersion, schema, schemas } = request
+  const all = [...owners.values()]
+  if (last.apiVersion === apiVersion && all.every((owner) => owner.apiVersion === apiVersion)) {
+    return withoutGivenUp(
+      merged,
+      last.fields,
+      all.reduce((owned, { fields }) => union(owned, fields), LEAF),
+      topologyOf(schema, schemas),
+    )
+  }
+  return pruned(merged, last, all, (apiVersion) => versionOf(apiVersion, request))
 }
 
 function versionOf(apiVersion: string, { schema, schemas, otherVersion, apiVersion: own }: Apply): Version | undefined {
