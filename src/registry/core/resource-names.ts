@@ -96,3 +96,8 @@ export function validateResourceQuantity(name: string, quantity: string, field: 
 export function validateNonnegativeQuantity(quantity: string, field: string): FieldError[] {
   return isNegativeQuantity(quantity) ? [invalidValue(field, quantity, 'must be greater than or equal to 0')] : []
 }
+
+/** Known to the quota system by its own name. */
+export function isStandardQuotaResource(name: string): boolean {
+  return quotaResources.has(name) || isQuotaHugePages(name)
+}
