@@ -11,7 +11,7 @@
  */
 import { type JsonNode, JsonNumber, JsonObject, membersOf, numberValue, plainValue, setMember, treeOf } from './json.ts'
 import { canonicalQuantity } from './quantity.ts'
-import type { Field, SchemaSource, StructType, ValueType } from './schema.ts'
+import type { Field, Scalar, SchemaSource, StructType, ValueType } from './schema.ts'
 import { builtinSchemas } from './schemas.ts'
 import { canonicalMicroTime, canonicalTime } from './time.ts'
 
@@ -285,7 +285,9 @@ class Walk {
 
 /** What is written of a member that must be written and is not there; undefined where that is `null`. */
 function zeroOf(type: ValueType, field: Field, source: SchemaSource): unknown {
-  return field.pointer === true || type.kind === 'list' || type.kind === 'map' ? undefined : zeroItem(type, source)
+  if (field.pointer === true || type.kind === 'list' || type.kind === 'map' || (type.kind === 'scalar' && type.scalar === 'bytes'))
+    return undefined
+  return zeroItem(type, source)
 }
 
 /** Go's zero value of a type; undefined where it is written as `null`. */
@@ -513,13 +515,20 @@ function isPlain(type: ValueType): boolean {
   return type.kind === 'struct' || (type.kind === 'scalar' && ['string', 'boolean', 'int32', 'int64', 'double'].includes(type.scalar))
 }
 
-const GO_SCALARS: Readonly<Record<string, string>> = {
+const GO_SCALARS: Readonly<Record<Scalar, string>> = {
   string: 'string',
   boolean: 'bool',
   int32: 'int32',
   int64: 'int64',
   double: 'float64',
   bytes: '[]uint8',
+  quantity: 'resource.Quantity',
+  intOrString: 'intstr.IntOrString',
+  time: 'v1.Time',
+  microTime: 'v1.MicroTime',
+  duration: 'v1.Duration',
+  fieldsV1: 'v1.FieldsV1',
+  raw: 'runtime.RawExtension',
 }
 
 /** The Go type of a value where its member names none. */
@@ -532,7 +541,7 @@ function goTypeOf(type: ValueType): string {
     case 'map':
       return `map[string]${goTypeOf(type.values)}`
     case 'scalar':
-      return GO_SCALARS[type.scalar] ?? 'string'
+      return GO_SCALARS[type.scalar]
   }
 }
 
