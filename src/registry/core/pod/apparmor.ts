@@ -6,11 +6,11 @@
  */
 import type { AppArmorProfile, Pod } from '../../../api/types/core/v1.ts'
 import { allContainers } from './disabledfields.ts'
+import { appArmorProfileErrors } from './securitycontext.ts'
 import { semanticEqual } from './semanticequal.ts'
 
 export const APPARMOR_ANNOTATION_PREFIX = 'container.apparmor.security.beta.kubernetes.io/'
 const LOCALHOST_PREFIX = 'localhost/'
-const MAX_PROFILE_LENGTH = 4095
 
 /** Sets `securityContext.appArmorProfile` of containers that only have the annotation; warns where that one decides or means nothing. */
 export function applyAppArmorAnnotations(pod: Pod, warn: (text: string) => void): void {
@@ -35,10 +35,6 @@ export function appArmorProfileOfAnnotation(annotation: string): AppArmorProfile
   if (annotation === 'unconfined') return { type: 'Unconfined' }
   if (annotation === 'runtime/default') return { type: 'RuntimeDefault' }
   if (!annotation.startsWith(LOCALHOST_PREFIX)) return undefined
-  const localhostProfile = annotation.slice(LOCALHOST_PREFIX.length)
-  const valid =
-    localhostProfile.trim() !== '' &&
-    localhostProfile.trim() === localhostProfile &&
-    Buffer.byteLength(localhostProfile) <= MAX_PROFILE_LENGTH
-  return valid ? { type: 'Localhost', localhostProfile } : undefined
+  const profile = { type: 'Localhost', localhostProfile: annotation.slice(LOCALHOST_PREFIX.length) }
+  return appArmorProfileErrors(profile, '').length === 0 ? profile : undefined
 }

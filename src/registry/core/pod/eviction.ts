@@ -5,6 +5,7 @@
  * @module
  */
 import { invalidValue } from '../../../api/field.ts'
+import { selectorFromObject } from '../../../api/labels.ts'
 import type { KubeObject } from '../../../api/object.ts'
 import {
   badRequest,
@@ -24,7 +25,6 @@ import type { Eviction, PodDisruptionBudget } from '../../../api/types/policy/v1
 import { rfc3339 } from '../../../clock.ts'
 import type { Action, ActionSubresource } from '../../resource.ts'
 import { hasTrueCondition, updatePodCondition } from './conditions.ts'
-import { selectorMatches } from './selector.ts'
 
 /** More disrupted pods than this are not confirmed any more: the budget's controller is behind. */
 const MAX_DISRUPTED_PODS = 2000
@@ -166,7 +166,7 @@ function budgetsOf({ world, namespace }: Action, pod: Pod): PodDisruptionBudget[
   const budgets: PodDisruptionBudget[] = []
   for (const { object } of world.cache.resource(BUDGETS)?.snapshot().scan(`${namespace}/`) ?? []) {
     const budget: PodDisruptionBudget = object
-    if (selectorMatches(budget.spec?.selector, pod.metadata?.labels)) budgets.push(budget)
+    if (selectorFromObject(budget.spec?.selector).matches(pod.metadata?.labels)) budgets.push(budget)
   }
   return budgets
 }

@@ -13,9 +13,11 @@ import { updatePodCondition } from './conditions.ts'
 import { podDefaults } from './defaults.ts'
 import { dropDisabledPodFields } from './disabledfields.ts'
 import { podQOS } from './qos.ts'
+import { podResizeErrors } from './resizevalidation.ts'
 import { semanticEqual } from './semanticequal.ts'
-import { validateEphemeralContainersUpdate, validatePodResize, validatePodStatusUpdate } from './updatevalidation.ts'
-import { validatePodCreate, validatePodUpdate } from './validation.ts'
+import { ephemeralContainersUpdateErrors, podStatusUpdateErrors } from './updatevalidation.ts'
+import { podCreateErrors, podUpdateErrors } from './validation.ts'
+import { podOptions } from './validationoptions.ts'
 import { podWarnings, statusAddressWarnings } from './warnings.ts'
 
 export const podStrategy: Strategy<Pod> = {
@@ -35,8 +37,8 @@ export const podStrategy: Strategy<Pod> = {
     restoreStatus(pod, old)
     dropDisabledPodFields(pod, old)
   },
-  validate: (pod, write) => validatePodCreate(pod, write),
-  validateUpdate: (pod, old, write) => validatePodUpdate(pod, old, write),
+  validate: (pod, { world }) => podCreateErrors(pod, podOptions(world)),
+  validateUpdate: (pod, old, { world }) => podUpdateErrors(pod, old, podOptions(world, old)),
   warnings: (pod, old) => (old === undefined ? podWarnings(pod) : []),
   specChanged: (pod, old) => !semanticEqual(pod.spec, old.spec),
   allowUnconditionalUpdate: true,
@@ -60,7 +62,7 @@ export const podStatus: ObjectSubresource<Pod> = {
       keepObservedGenerations(pod, old)
       dropDisabledPodFields(pod, old)
     },
-    validateUpdate: (pod, old, write) => validatePodStatusUpdate(pod, old, write),
+    validateUpdate: (pod, old, { world }) => podStatusUpdateErrors(pod, old, podOptions(world, old)),
     warnings: (pod) => statusAddressWarnings(pod),
     allowUnconditionalUpdate: true,
     resetFields: ['spec', 'metadata.deletionTimestamp', 'metadata.ownerReferences'],
@@ -82,7 +84,7 @@ export const podEphemeralContainers: ObjectSubresource<Pod> = {
       dropDisabledPodFields(pod, old)
       bumpGeneration(pod, old)
     },
-    validateUpdate: (pod, old, write) => validateEphemeralContainersUpdate(pod, old, write),
+    validateUpdate: (pod, old, { world }) => ephemeralContainersUpdateErrors(pod, old, podOptions(world, old)),
     allowUnconditionalUpdate: true,
   },
 }
@@ -97,7 +99,7 @@ export const podResize: ObjectSubresource<Pod> = {
       dropDisabledPodFields(pod, old)
       bumpGeneration(pod, old)
     },
-    validateUpdate: (pod, old, write) => validatePodResize(pod, old, write),
+    validateUpdate: (pod, old, { world }) => podResizeErrors(pod, old, podOptions(world, old)),
     allowUnconditionalUpdate: true,
   },
 }
