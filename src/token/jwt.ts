@@ -28,13 +28,15 @@ export interface Jws {
   /** What is signed: the first two parts as they came. */
   signingInput: Buffer
   signature: Buffer
+  /** Bits at the end of a part that no encoder writes. */
+  stray: boolean
 }
 
 export interface JwsHeader {
   alg: string
   /** `''` when absent. */
   kid: string
-  /** An extension that has to be understood was named. */
+  /** Names an extension that has to be understood, or is spelt as no encoder would. */
   critical: boolean
 }
 
@@ -56,16 +58,25 @@ export function parseJws(token: string, knownHeaders?: Map<string, JwsHeader>): 
   const encodedHeader = token.slice(0, first)
   let header = knownHeaders?.get(encodedHeader)
   if (header === undefined) {
-    header = jwsHeader(utf8(decodeBase64url(encodedHeader, 'header'), 'header'))
+    const decoded = decodeBase64url(encodedHeader, 'header')
+    header = jwsHeader(utf8(decoded.bytes, 'header'))
+    if (decoded.stray) header = { ...header, critical: true }
     if (knownHeaders !== undefined && encodedHeader.length <= 256) {
       if (knownHeaders.size >= KNOWN_HEADERS_KEPT) knownHeaders.clear()
-      knownHeaders.set(encodedHeader, header)
+      // A copy: a slice would keep the whole token in memory.
+      knownHeaders.set(Buffer.from(encodedHeader, 'latin1').toString('latin1'), header)
     }
   }
-  const payload = utf8(decodeBase64url(token.slice(first + 1, second), 'payload'), 'payload')
+  const payload = decodeBase64url(token.slice(first + 1, second), 'payload')
   const signature = decodeBase64url(token.slice(second + 1), 'signature')
   // latin1 is exact: both parts were just shown to be base64url.
-  return { header, payload, signingInput: Buffer.from(token.slice(0, second), 'latin1'), signature }
+  return {
+    header,
+    payload: utf8(payload.bytes, 'payload'),
+    signingInput: Buffer.from(token.slice(0, second), 'latin1'),
+    signature: signature.bytes,
+    stray: payload.stray || signature.stray,
+  }
 }
 
 /** The parsed object, with duplicate members and anything but an object refused. Throws MalformedTokenError. */
@@ -104,7 +115,7 @@ export function headerPart(algorithm: Algorithm, kid: string): string {
 
 /** Whether the signature is this key's, by this key's own algorithm. Never throws. */
 export function verifyJws(jws: Jws, key: { algorithm: Algorithm; publicKey: KeyObject }): boolean {
-  if (jws.header.alg !== key.algorithm || jws.header.critical) return false
+  if (jws.header.alg !== key.algorithm || jws.header.critical || jws.stray) return false
   const width = COORDINATE[key.algorithm]
   let signature = jws.signature
   if (width > 0) {
@@ -158,11 +169,17 @@ function integer(raw: Buffer, from: number, to: number): { start: number; length
   return { start, length: to - start, pad: raw[start]! & 0x80 ? 1 : 0 }
 }
 
-/** Only the one spelling that an encoder writes: no padding, no foreign characters, no stray bits at the end. */
-function decodeBase64url(text: string, what: string): Buffer {
+/**
+ * Only the spelling that an encoder writes: no padding, no foreign characters. Stray bits at the end are decoded, as Go does, and answered:
+ * they let one token be written in several ways, so no signature is good enough for them.
+ */
+function decodeBase64url(text: string, what: string): { bytes: Buffer; stray: boolean } {
   const bytes = Buffer.from(text, 'base64url')
-  if (bytes.toString('base64url') !== text) throw new MalformedTokenError(`${what} is not base64url`)
-  return bytes
+  const again = bytes.toString('base64url')
+  if (again === text) return { bytes, stray: false }
+  const stray = again.length === text.length && again.slice(0, -1) === text.slice(0, -1) && /[\w-]$/.test(text)
+  if (!stray) throw new MalformedTokenError(`${what} is not base64url`)
+  return { bytes, stray }
 }
 
 function utf8(bytes: Buffer, what: string): string {
