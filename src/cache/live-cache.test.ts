@@ -198,6 +198,7 @@ describe('cache', () => {
     done(await store.update(`${PREFIX}ns/a`, Buffer.from('{"kind":'), revision))
     expect(configMaps.get('ns/a')).toBeUndefined()
     expect(events.at(-1)!.type).toBe('DELETED')
+    expect(events.at(-1)!.object.object.metadata!.resourceVersion).toBe(String(configMaps.revision))
     expect(String(problems[0])).toContain('/registry/configmaps/ns/a')
   })
 

@@ -194,7 +194,7 @@ export class LiveResource implements ResourceCache {
   #applyNow(event: StoreEvent): void {
     const key = event.key.slice(this.prefix.length)
     const { revision } = event
-    const object = this.entry(key, revision, event.value)
+    const object = event.type === 'put' || event.value.length > 0 ? this.entry(key, revision, event.value) : undefined
     this.#latest = undefined
     if (event.type === 'put' && object !== undefined) {
       const previous = this.#objects.set(key, object)
@@ -202,8 +202,8 @@ export class LiveResource implements ResourceCache {
       return
     }
     const previous = this.#objects.delete(key)
-    // An object that became unreadable is as good as gone.
-    if (previous !== undefined) this.#keep(new RecentEvent('DELETED', revision, object ?? previous, previous))
+    // An object that became unreadable is as good as gone; of one deleted long ago etcd may not know the last value.
+    if (previous !== undefined) this.#keep(new RecentEvent('DELETED', revision, object ?? this.#deletedAt(previous, revision), previous))
   }
 
   #keep(event: RecentEvent): void {
@@ -242,10 +242,14 @@ export class LiveResource implements ResourceCache {
     events.sort((a, b) => a.revision - b.revision)
     for (const previous of before.scan('')) {
       if (this.#objects.get(previous.key) !== undefined) continue
-      const object = new CacheEntry(previous.key, revision, canonicalBytes(previous.decode(), revision), this.#host.memo)
-      events.push(new RecentEvent('DELETED', revision, object, previous))
+      events.push(new RecentEvent('DELETED', revision, this.#deletedAt(previous, revision), previous))
     }
     return events
+  }
+
+  /** A last state with the revision of its deletion. */
+  #deletedAt(previous: CachedObject, revision: number): CachedObject {
+    return new CacheEntry(previous.key, revision, canonicalBytes(previous.decode(), revision), this.#host.memo)
   }
 
   #rewind(revision: number): OrderedView<CachedObject> {

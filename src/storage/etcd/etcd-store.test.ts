@@ -1,0 +1,220 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { systemClock } from '../../clock.ts'
+import { describeStore, done, until } from '../conformance.ts'
+import { type Store, type StoreEvent, StoreUnavailableError } from '../store.ts'
+import { type EtcdProcess, etcdMissing, startEtcd } from './etcd-process.ts'
+import { openEtcdStore } from './etcd-store.ts'
+
+const missing = etcdMissing()
+if (missing !== undefined) console.warn(`SKIPPED, the etcd store: ${missing}`)
+
+describe.skipIf(missing !== undefined)('etcd', () => {
+  let etcd: EtcdProcess
+  let prefixes = 0
+  beforeAll(async () => {
+    etcd = await startEtcd()
+  })
+  afterAll(() => etcd.dispose())
+
+  const open = (prefix = `/registry-${++prefixes}`) => openEtcdStore({ servers: [etcd.url], prefix, clock: systemClock })
+
+  describeStore('the etcd store', async () => {
+    const store = await open()
+    return {
+      store,
+      // etcd has its own clock.
+      passSeconds: async () => {},
+      dispose: () => store.close(),
+    }
+  })
+
+  test('two stores on one etcd see each other, under the keys of the prefix', async () => {
+    const [one, two] = await Promise.all([open('shared/'), open('/shared')])
+    const heard: StoreEvent[] = []
+    const ended = new AbortController()
+    await two.listen(two.revision, { events: (events) => heard.push(...events), reset: () => {} }, ended.signal)
+    const revision = done(await one.create('/registry/pods/ns/a', Buffer.from('x')))
+    expect(await two.consistentRevision()).toBeGreaterThanOrEqual(revision)
+    expect(heard.map(({ key, revision }) => [key, revision])).toEqual([['/registry/pods/ns/a', revision]])
+    expect((await two.get('/registry/pods/ns/a'))!.revision).toBe(revision)
+    ended.abort()
+    await Promise.all([one.close(), two.close()])
+  })
+
+  test('keys of others move the revision and are not shown', async () => {
+    const [ours, others] = await Promise.all([open(), open()])
+    const heard: StoreEvent[] = []
+    const progress: number[] = []
+    const ended = new AbortController()
+    await ours.listen(
+      ours.revision,
+      { events: (events) => heard.push(...events), progress: (revision) => progress.push(revision), reset: () => {} },
+      ended.signal,
+    )
+    const revision = done(await others.create('/registry/pods/ns/a', Buffer.from('x')))
+    expect(await ours.consistentRevision()).toBe(revision)
+    expect([heard, progress]).toEqual([[], [revision]])
+    ended.abort()
+    await Promise.all([ours.close(), others.close()])
+  })
+
+  test('a list longer than a page comes whole', async () => {
+    const store = await open()
+    for (let n = 0; n < 10_050; n += 150) {
+      await Promise.all(Array.from({ length: 150 }, (_, m) => store.create(`/registry/a/${n + m + 100_000}`, Buffer.from('x'))))
+    }
+    const { values, more } = await store.range('/registry/a/')
+    expect([values.length, more]).toEqual([10_050, false])
+    expect(new Set(values.map(({ key }) => key)).size).toBe(10_050)
+    await store.close()
+  }, 60_000)
+
+  test('many keys with one time to live share a lease', async () => {
+    const store = await open()
+    await Promise.all(Array.from({ length: 20 }, (_, n) => store.create(`/registry/events/${n}`, Buffer.from('x'), { ttlSeconds: 3600 })))
+    const { leases } = (await (await fetch(`${etcd.url}/v3/lease/leases`, { method: 'POST', body: '{}' })).json()) as { leases: unknown[] }
+    // Those of the tests above live for a few seconds and may be there still.
+    expect(leases.length).toBeLessThan(6)
+    await store.close()
+  })
+
+  test('no server is a clear error', async () => {
+    const opening = openEtcdStore({ servers: ['http://127.0.0.1:1'], clock: systemClock, openTimeoutMs: 500 })
+    await expect(opening).rejects.toBeInstanceOf(StoreUnavailableError)
+    await expect(opening).rejects.toThrow('etcd at http://127.0.0.1:1 does not answer')
+  })
+
+  test('a missing certificate file is a clear error', async () => {
+    const opening = openEtcdStore({ servers: ['https://127.0.0.1:1'], caFile: '/nowhere/ca.crt', clock: systemClock })
+    await expect(opening).rejects.toThrow('/nowhere/ca.crt')
+  })
+})
+
+describe.skipIf(missing !== undefined)('an etcd that goes away', () => {
+  let etcd: EtcdProcess
+  let store: Store
+  beforeAll(async () => {
+    etcd = await startEtcd()
+    store = await openEtcdStore({ servers: ['http://127.0.0.1:1', etcd.url], clock: systemClock })
+  })
+  afterAll(async () => {
+    await store.close()
+    await etcd.dispose()
+  })
+
+  test('comes back, and the watch misses nothing that was acknowledged', async () => {
+    const heard = new Map<number, StoreEvent>()
+    let resets = 0
+    const ended = new AbortController()
+    await store.listen(
+      store.revision,
+      {
+        events: (events) => {
+          for (const event of events) heard.set(event.revision, event)
+        },
+        reset: () => resets++,
+      },
+      ended.signal,
+    )
+    const acknowledged: number[] = []
+    let writing = true
+    const writers = Array.from({ length: 8 }, async (_, writer) => {
+      for (let n = 0; writing; n++) {
+        try {
+          acknowledged.push(done(await store.create(`/registry/a/${writer}-${n}`, Buffer.from('x'))))
+        } catch (error) {
+          expect(error).toBeInstanceOf(StoreUnavailableError)
+        }
+      }
+    })
+    for (let round = 0; round < 2; round++) {
+      const before = acknowledged.length
+      await until(() => acknowledged.length > before + 50)
+      await etcd.kill()
+      await etcd.start()
+      const after = acknowledged.length
+      await until(() => acknowledged.length > after + 50)
+    }
+    writing = false
+    await Promise.all(writers)
+    await store.consistentRevision()
+    expect(acknowledged.filter((revision) => !heard.has(revision))).toEqual([])
+    expect(new Set(acknowledged).size).toBe(acknowledged.length)
+    expect(resets).toBe(0)
+    expect(store.outOfTouchMs).toBeLessThan(10_000)
+    ended.abort()
+  }, 60_000)
+
+  test('is out of touch while it is away', async () => {
+    await etcd.kill()
+    const then = store.outOfTouchMs
+    await until(() => store.outOfTouchMs > then + 2500)
+    await etcd.start()
+    await until(() => store.outOfTouchMs < 2500)
+  }, 60_000)
+
+  test('compacted past us while away: listeners are told to read again, and hear of what follows', async () => {
+    const other = await openEtcdStore({ servers: [etcd.url], clock: systemClock })
+    const heard: StoreEvent[] = []
+    let resets = 0
+    const ended = new AbortController()
+    // This one has no other server, so it does not reach etcd through the relay that is cut.
+    const relay = await startRelay(Number(new URL(etcd.url).port))
+    const away = await openEtcdStore({ servers: [`http://127.0.0.1:${relay.port}`], clock: systemClock })
+    await away.listen(away.revision, { events: (events) => heard.push(...events), reset: () => resets++ }, ended.signal)
+    relay.cut()
+    const missed = done(await other.create('/registry/a/missed', Buffer.from('x')))
+    const last = done(await other.update('/registry/a/missed', Buffer.from('y'), missed))
+    await other.compact(last)
+    relay.restore()
+    await until(() => resets === 1)
+    expect(away.revision).toBeGreaterThanOrEqual(last)
+    const next = done(await other.create('/registry/a/next', Buffer.from('z')))
+    await until(() => heard.length > 0)
+    expect(heard.map(({ revision }) => revision)).toEqual([next])
+    ended.abort()
+    await Promise.all([away.close(), other.close()])
+    relay.close()
+  }, 60_000)
+})
+
+/** A TCP relay that can be cut. */
+async function startRelay(target: number) {
+  const { connect, createServer } = await import('node:net')
+  const sockets = new Set<import('node:net').Socket>()
+  let open = true
+  const server = createServer((socket) => {
+    if (!open) {
+      socket.destroy()
+      return
+    }
+    const upstream = connect(target, '127.0.0.1')
+    for (const one of [socket, upstream]) {
+      sockets.add(one)
+      one.on('error', () => {})
+      one.on('close', () => {
+        sockets.delete(one)
+        socket.destroy()
+        upstream.destroy()
+      })
+    }
+    socket.pipe(upstream)
+    upstream.pipe(socket)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const cut = () => {
+    open = false
+    for (const socket of sockets) socket.destroy()
+  }
+  return {
+    port: (server.address() as { port: number }).port,
+    cut,
+    restore: () => {
+      open = true
+    },
+    close: () => {
+      cut()
+      server.close()
+    },
+  }
+}
