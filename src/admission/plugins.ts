@@ -22,6 +22,7 @@ import { nodeRestriction } from './noderestriction.ts'
 import { ownerReferencesPermission, type ServedAs } from './ownerreferencespermission.ts'
 import { podTopologyLabels } from './podtopologylabels.ts'
 import { priority } from './priority.ts'
+import { type ResourceQuotaDeps, resourceQuota } from './resourcequota.ts'
 import { runtimeClass } from './runtimeclass.ts'
 import { serviceAccountAdmission } from './serviceaccount.ts'
 import { storageObjectInUseProtection } from './storageobjectinuse.ts'
@@ -37,6 +38,7 @@ export interface AdmissionDeps {
   randomSuffix(length: number): string
   /** Resources that objects of a kind are served as; empty when none. */
   servedAs(apiVersion: string, kind: string): readonly ServedAs[]
+  updateQuotaStatus: ResourceQuotaDeps['updateQuotaStatus']
   tolerationSeconds?: TolerationSeconds
   /** Plugins made elsewhere (webhooks, policies), by upstream's name. */
   more?: readonly AdmissionPlugin[]
@@ -99,6 +101,7 @@ const PLUGINS: readonly (readonly [name: string, byDefault: boolean, make?: Fact
   ['MutatingAdmissionWebhook', BY_DEFAULT, given('MutatingAdmissionWebhook')],
   ['ValidatingAdmissionPolicy', BY_DEFAULT, given('ValidatingAdmissionPolicy')],
   ['ValidatingAdmissionWebhook', BY_DEFAULT, given('ValidatingAdmissionWebhook')],
+  ['ResourceQuota', BY_DEFAULT, resourceQuota],
   ['AlwaysDeny', BY_FLAG, () => alwaysDeny],
 ]
 
