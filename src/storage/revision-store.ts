@@ -84,7 +84,7 @@ export class RevisionStore implements Store {
   #listeners: readonly Attached[] = []
   /** The log failed and has not been opened again since. */
   #broken = false
-  #closed = false
+  #closing: Promise<void> | undefined
 
   constructor({ log, clock, records, compactedRevision, historyLimit = 100_000 }: RevisionStoreOptions) {
     this.#log = log
@@ -206,9 +206,12 @@ export class RevisionStore implements Store {
     return this.#log.sizeBytes()
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.#expiry.close()
     while (this.#committing !== undefined) await this.#committing
     this.#listeners = []
@@ -216,7 +219,7 @@ export class RevisionStore implements Store {
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw new StoreUnavailableError('the store is closed')
+    if (this.#closing !== undefined) throw new StoreUnavailableError('the store is closed')
   }
 
   #write(key: string, value: Uint8Array | undefined, expectedRevision: number, options: WriteOptions = {}): Promise<WriteOutcome> {
@@ -398,7 +401,7 @@ export class RevisionStore implements Store {
       await this.delete(key, revision)
       return true
     } catch {
-      return this.#closed
+      return this.#closing !== undefined
     }
   }
 }

@@ -8,7 +8,7 @@ describe('protobuf', () => {
     fc.assert(
       fc.property(fc.nat(Number.MAX_SAFE_INTEGER), fc.uint8Array(), fc.boolean(), (number, bytes, flag) => {
         const written = message(numberField(1, number), bytesField(2000, bytes), booleanField(3, flag), numberField(4, 7))
-        const read = { number: 0, bytes: Buffer.alloc(0), flag: false }
+        const read: { number: number; bytes: Buffer; flag: boolean } = { number: 0, bytes: Buffer.alloc(0), flag: false }
         const reader = new FieldReader(written)
         while (reader.next()) {
           if (reader.field === 1) read.number = reader.number()
