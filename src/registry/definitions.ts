@@ -5,17 +5,31 @@
  *
  * @module
  */
+import { autoscalingDefinitions } from './autoscaling/definitions.ts'
+import { certificatesDefinitions } from './certificates/definitions.ts'
 import { coordinationDefinitions } from './coordination/definitions.ts'
 import { coreDefinitions } from './core/definitions.ts'
+import { discoveryDefinitions } from './discovery/definitions.ts'
 import { eventsDefinitions } from './events/definitions.ts'
+import { networkingDefinitions } from './networking/definitions.ts'
+import { nodeDefinitions } from './node/definitions.ts'
+import { policyDefinitions } from './policy/definitions.ts'
 import { rbacDefinitions } from './rbac/definitions.ts'
 import type { ResourceDefinition } from './resource.ts'
+import { schedulingDefinitions } from './scheduling/definitions.ts'
 
 export const definitions: readonly ResourceDefinition[] = [
   ...coreDefinitions,
   ...eventsDefinitions,
+  ...autoscalingDefinitions,
+  ...certificatesDefinitions,
+  ...networkingDefinitions,
+  ...policyDefinitions,
   ...rbacDefinitions,
+  ...schedulingDefinitions,
   ...coordinationDefinitions,
+  ...nodeDefinitions,
+  ...discoveryDefinitions,
 ]
 
 const byResource = new Map(definitions.map((definition) => [key(definition.group, definition.version, definition.resource), definition]))

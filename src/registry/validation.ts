@@ -9,8 +9,8 @@
  * @module
  */
 import { isDeepStrictEqual } from 'node:util'
-import { type FieldError, forbiddenField, invalidValue, required } from '../api/field.ts'
-import type { LabelSelector, LabelSelectorRequirement } from '../api/types/meta/v1.ts'
+import { duplicate, type FieldError, forbiddenField, invalidValue, notSupported, required, tooLong } from '../api/field.ts'
+import type { Condition, LabelSelector, LabelSelectorRequirement } from '../api/types/meta/v1.ts'
 
 const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
 const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`
@@ -21,6 +21,10 @@ const UNDERSCORE_LABEL = '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?'
 const UNDERSCORE_SUBDOMAIN = `${UNDERSCORE_LABEL}(\\.${UNDERSCORE_LABEL})*`
 const HTTP_PATH = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+"
 
+const CONDITION_REASON = '[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?'
+const CONDITION_STATUSES = ['False', 'True', 'Unknown']
+
+const conditionReason = new RegExp(`^${CONDITION_REASON}$`)
 const label = new RegExp(`^${LABEL}$`)
 const subdomain = new RegExp(`^${SUBDOMAIN}$`)
 const caselessSubdomain = new RegExp(`^${SUBDOMAIN}$`, 'i')
@@ -347,6 +351,48 @@ export function validateDomainPrefixedPath(value: string, field: string): FieldE
 /** Length as Go's `len` counts it. */
 export function byteLength(text: string): number {
   return Buffer.byteLength(text)
+}
+
+/** `metav1.Condition`s of a status. */
+export function validateConditions(conditions: readonly Condition[] | undefined, field: string): FieldError[] {
+  const seen = new Set<string>()
+  return (conditions ?? []).flatMap((condition, index) => {
+    const { type = '', status = '', reason = '', message = '', observedGeneration = 0 } = condition
+    const at = `${field}[${index}]`
+    const errors: FieldError[] = []
+    if (seen.has(type)) errors.push(duplicate(`${at}.type`, type))
+    seen.add(type)
+    errors.push(...validateLabelName(type, `${at}.type`))
+    if (!CONDITION_STATUSES.includes(status)) errors.push(notSupported(`${at}.status`, status, CONDITION_STATUSES))
+    if (observedGeneration < 0)
+      errors.push(invalidValue(`${at}.observedGeneration`, observedGeneration, 'must be greater than or equal to zero'))
+    if (!condition.lastTransitionTime) errors.push(required(`${at}.lastTransitionTime`))
+    if (reason === '') errors.push(required(`${at}.reason`))
+    else {
+      if (!conditionReason.test(reason)) {
+        const text =
+          "a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric characters or '_,:', and must end with an alphanumeric character or '_'"
+        errors.push(
+          invalidValue(
+            `${at}.reason`,
+            reason,
+            regexText(text, CONDITION_REASON, 'my_name', 'MY_NAME', 'MyName', 'ReasonA,ReasonB', 'ReasonA:ReasonB'),
+          ),
+        )
+      }
+      if (byteLength(reason) > 1024) errors.push(tooLong(`${at}.reason`, 1024))
+    }
+    if (byteLength(message) > 32_768) errors.push(tooLong(`${at}.message`, 32_768))
+    return errors
+  })
+}
+
+/** A number that is not negative, or a percentage up to 100. */
+export function validateIntOrPercent(value: number | string, field: string): FieldError[] {
+  if (typeof value === 'number') return validateNonnegative(value, field)
+  const errors = each(field, value, percentErrors(value))
+  if (errors.length === 0 && Number(value.slice(0, -1)) > 100) errors.push(invalidValue(field, value, 'must not be greater than 100%'))
+  return errors
 }
 
 function maskTrailingDash(name: string): string {
