@@ -39,9 +39,10 @@ export function fieldsOfView(entries: readonly ManagedFieldsEntry[] | undefined,
 }
 
 /**
- * The object's owners after a write through the view.
+ * The object's owners after a write through the view: who is not among the view's owners any more loses the path.
  *
- * An owner that the view lost no longer owns the path in the object. Who is new has no time, as upstream's has none.
+ * As upstream compares identities, and those who update have another one in the view's version, they lose the path even when the write
+ * left it to them, and get it back in an entry without a time; so two entries may be of one owner.
  */
 export function fieldsOfParent(
   entries: readonly ManagedFieldsEntry[] | undefined,
@@ -49,23 +50,19 @@ export function fieldsOfParent(
   mapping: ViewMapping,
 ): ManagedFieldsEntry[] | undefined {
   const owners: Owners = new Map()
+  const before = decodeEntries(entries, true) ?? new Map<string, Owner>()
   const view = decodeEntries(viewEntries, true) ?? new Map<string, Owner>()
-  for (const [key, owner] of decodeEntries(entries, true) ?? []) {
+  for (const [key, owner] of before) {
     const paths = pathsOf(owner.apiVersion, mapping)
     if (paths === undefined) continue
-    const inView = ownerKey({ ...owner, apiVersion: mapping.viewVersion })
-    const seen = Object.values(paths).some((path) => hasPath(owner.fields, elements(path)))
-    const fields = seen && !view.has(inView) ? difference(owner.fields, setOf(Object.values(paths))) : owner.fields
-    if (seen) view.delete(inView)
+    const shown = Object.values(paths).some((path) => hasPath(owner.fields, elements(path)))
+    const fields = shown && !view.has(key) ? difference(owner.fields, setOf(Object.values(paths))) : owner.fields
+    if (shown) view.delete(key)
     if (!isEmptySet(fields)) owners.set(key, { ...owner, fields })
   }
-  for (const owner of view.values()) {
+  for (const [key, owner] of view) {
     const fields = mapped(owner.fields, Object.entries(mapping.paths))
-    if (isEmptySet(fields)) continue
-    const inObject = { ...owner, apiVersion: mapping.apiVersion, fields }
-    const key = ownerKey(inObject)
-    const known = owners.get(key)
-    owners.set(key, { ...inObject, time: known?.time })
+    if (!isEmptySet(fields)) owners.set(key, { ...owner, apiVersion: mapping.apiVersion, fields, time: before.get(key)?.time })
   }
   return encodeEntries(owners)
 }

@@ -214,14 +214,16 @@ function deleteFromList(merged: JsonObject, key: string, value: unknown, target:
   )
 }
 
-/** The items of the patch must stand in the order list, in its order; items with directives aside. */
+/** The items of the patch must stand in the order list, in its order; deletions aside, and other directives while the order lasts. */
 function checkOrder(changes: readonly unknown[] | undefined, order: readonly unknown[], mergeKey: string): void {
   if (changes === undefined || changes.length === 0 || order.length === 0) return
   let next = 0
   for (const item of changes) {
     if (mergeKey !== '' && !isObject(item)) throw badType('map[string]interface {}', item)
-    if (isObject(item) && Object.hasOwn(item, DIRECTIVE)) continue
-    const key = keyOf(item, mergeKey, true)
+    const directive = isObject(item) ? own(item, DIRECTIVE) : undefined
+    if (mergeKey !== '' && directive === 'delete') continue
+    if (directive !== undefined && next < order.length) continue
+    const key = next < order.length ? keyOf(item, mergeKey, true) : undefined
     while (next < order.length && keyOf(order[next], mergeKey, true) !== key) next++
     if (next++ >= order.length) {
       throw refusal(`The order in patch list:\n${goValue(changes)}\n doesn't match ${SET_ELEMENT_ORDER} list:\n${goValue(order)}\n`)
