@@ -35,6 +35,9 @@ export interface Running {
   file(name: string): string
   /** What the present process wrote so far. */
   log(): string
+  /** Aborts when the present process ends, however. */
+  readonly ended: AbortSignal
+  hasEnded(): boolean
   /** Ends the process and starts it again on the same port and store; `pid` changes. */
   restart(): Promise<void>
   stop(): Promise<void>
@@ -51,20 +54,27 @@ export function freePort(): Promise<number> {
   })
 }
 
+interface Started {
+  child: ChildProcess
+  log(): string
+  /** Aborts when the process has ended. */
+  ended: AbortSignal
+  stop(): Promise<void>
+}
+
 /** Starts a child and gives a function that ends it and waits. */
-export function startProcess(
-  command: string,
-  args: readonly string[],
-  options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
-): { child: ChildProcess; log(): string; stop(): Promise<void> } {
+export function startProcess(command: string, args: readonly string[], options: { env?: NodeJS.ProcessEnv; cwd?: string } = {}): Started {
   const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
   let log = ''
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (log += text))
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (log += text))
   const ended = once(child, 'exit').catch(() => {})
+  const gone = new AbortController()
+  void ended.then(() => gone.abort())
   return {
     child,
     log: () => log,
+    ended: gone.signal,
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return
       child.kill('SIGTERM')
@@ -182,6 +192,10 @@ export async function startServe(store: StoreKind, flags: readonly string[] = ['
     folder,
     file,
     log: () => serve.log(),
+    get ended() {
+      return serve.ended
+    },
+    hasEnded: () => serve.ended.aborted,
     async restart() {
       await serve.stop()
       serve = startProcess(process.execPath, args)

@@ -4,7 +4,7 @@
  * @module
  */
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { kubectlByMinor } from '../machine.ts'
@@ -22,8 +22,6 @@ export interface StepResult {
 
 export interface Replay {
   steps: StepResult[]
-  /** As `wire.mjs compare` prints it. */
-  output: string
   /** Scenarios left out because this machine lacks the kubectl of the recordings. */
   skipped: string[]
 }
@@ -38,10 +36,17 @@ export function needsKubectl(scenario: string): boolean {
   return /\bkubectl\(/.test(readFileSync(join(FOLDER, 'scenarios', `${scenario}.mjs`), 'utf8'))
 }
 
-/** Runs the program of the recordings; resolves with its exit code and what it printed. */
-function run(program: string, args: readonly string[], onOutput?: (text: string) => void): Promise<{ code: number; output: string }> {
+/** Runs the program of the recordings, until `aborted`; resolves with its exit code and what it printed. */
+function run(
+  program: string,
+  args: readonly string[],
+  onOutput?: (text: string) => void,
+  aborted?: AbortSignal,
+): Promise<{ code: number; output: string }> {
   return new Promise((done, fail) => {
     const child = spawn(process.execPath, [join(FOLDER, program), ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const end = () => child.kill()
+    aborted?.addEventListener('abort', end)
     let output = ''
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
@@ -50,35 +55,45 @@ function run(program: string, args: readonly string[], onOutput?: (text: string)
       })
     }
     child.on('error', fail)
-    child.on('close', (code) => done({ code: code ?? 1, output }))
+    child.on('close', (code) => {
+      aborted?.removeEventListener('abort', end)
+      done({ code: code ?? 1, output })
+    })
   })
 }
 
-/** Compares `scenarios` on a fresh server; `onOutput` gets the report as it is printed. */
+/** Compares `scenarios` on a fresh server, and on another one after it has ended; `onOutput` gets the report as it is printed. */
 export async function replay(store: StoreKind, scenarios: readonly string[], onOutput?: (text: string) => void): Promise<Replay> {
   const kubectl = kubectlByMinor().get(RECORDED_KUBECTL)
   const wanted = scenarios.filter((scenario) => kubectl !== undefined || !needsKubectl(scenario))
-  const server = await startServe(store)
+  const steps: StepResult[] = []
+  const say = (text: string) => onOutput?.(text.replace(/\d+ passed, \d+ failed\n$/, ''))
+  let server = await startServe(store)
   try {
-    const json = join(server.folder, 'compare.json')
-    const { output } = await run(
-      'wire.mjs',
-      [
+    for (const scenario of wanted) {
+      const json = join(server.folder, `${scenario}.json`)
+      const args = [
         'compare',
         '--target',
         server.file('target.json'),
         '--json',
         json,
         ...(kubectl === undefined ? [] : ['--kubectl', kubectl]),
-        ...wanted,
-      ],
-      onOutput,
-    )
-    const { steps } = JSON.parse(readFileSync(json, 'utf8')) as { steps: StepResult[] }
-    return { steps, output, skipped: scenarios.filter((scenario) => !wanted.includes(scenario)) }
+        scenario,
+      ]
+      await run('wire.mjs', args, say, server.ended)
+      if (existsSync(json)) steps.push(...(JSON.parse(readFileSync(json, 'utf8')) as { steps: StepResult[] }).steps)
+      if (!server.hasEnded()) continue
+      const log = server.log().slice(-2000)
+      say(`✗ ${scenario}: the server ended\n${log}\n`)
+      steps.push({ scenario, step: '(the server ended)', differences: [{ pointer: '', want: 'a server that stays up', got: log }] })
+      await server.stop()
+      server = await startServe(store)
+    }
   } finally {
     await server.stop()
   }
+  return { steps, skipped: scenarios.filter((scenario) => !wanted.includes(scenario)) }
 }
 
 /** Asks the recorded questions about random RBAC policies; resolves with the report. */

@@ -18,9 +18,11 @@ if (scenarios.length === 0) throw new Error(`no scenario is named so; there are 
 process.chdir(REPOSITORY)
 await bundle('src/cli/main.ts', 'dist/podpass.js')
 const { steps, skipped } = await replay(store, scenarios, (text) => process.stdout.write(text))
+const failed = steps.filter((step) => step.differences.length > 0).length
+console.log(`${steps.length - failed} passed, ${failed} failed`)
 for (const scenario of skipped) console.log(`${scenario}: left out, it needs the kubectl that it was recorded with`)
 if (words.includes('--write-standing')) writeStanding(steps)
-process.exitCode = steps.some((step) => step.differences.length > 0) ? 1 : 0
+process.exitCode = failed > 0 ? 1 : 0
 
 /** What is asked only ever rises. */
 function writeStanding(results: readonly StepResult[]): void {
