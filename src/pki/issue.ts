@@ -93,7 +93,7 @@ function attribute(type: string, value: string): Buffer {
 function extensions(content: CertificateContent, keyId: Uint8Array, authority: Uint8Array): Buffer[] {
   const { altNames = [], extendedKeyUsages = [], isCA = false } = content
   const list = [
-    extension(OID.keyUsage, true, keyUsage(content.keyUsages)),
+    ...(content.keyUsages.length === 0 ? [] : [extension(OID.keyUsage, true, keyUsage(content.keyUsages))]),
     extension(OID.basicConstraints, true, isCA ? sequence(boolean(true)) : sequence()),
     extension(OID.subjectKeyIdentifier, false, octetString(keyId)),
     extension(OID.authorityKeyIdentifier, false, sequence(der(contextTag(0, false), authority))),
@@ -112,8 +112,7 @@ function keyUsage(usages: CertificateContent['keyUsages']): Buffer {
   const bytes = (bits & 0xff) === 0 ? Buffer.of(bits >> 8) : Buffer.of(bits >> 8, bits & 0xff)
   const last = bytes.at(-1)!
   // DER leaves trailing zero bits out and counts them.
-  const unused = last === 0 ? 0 : Math.log2(last & -last)
-  return bitString(last === 0 ? Buffer.alloc(0) : bytes, unused)
+  return bitString(bytes, Math.log2(last & -last))
 }
 
 function generalName({ kind, value }: AltName): Buffer {
