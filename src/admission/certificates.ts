@@ -9,8 +9,7 @@ import { quote } from '../api/status.ts'
 import type { CertificateSigningRequest } from '../api/types/certificates/v1.ts'
 import type { Authorizer } from '../authorization/authorizer.ts'
 import { mayActForSigner, type SignerVerb } from '../authorization/signers.ts'
-import { OID } from '../pki/oids.ts'
-import { requestSubject } from '../pki/request.ts'
+import { parseSigningRequest, type SigningRequest } from '../pki/signing-request.ts'
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
 import { admissionForbidden } from './chain.ts'
 
@@ -67,7 +66,7 @@ export const certificateSubjectRestriction: AdmissionPlugin = {
   validate(request) {
     const { spec } = request.object as CertificateSigningRequest
     if (spec?.signerName !== API_SERVER_CLIENT) return
-    if (subjectOf(request, spec.request ?? '', 'failed to parse CSR').organizations.includes('system:masters')) {
+    if (signingRequestOf(request, spec.request ?? '', 'failed to parse CSR').organizations.includes('system:masters')) {
       throw admissionForbidden(request, `use of ${API_SERVER_CLIENT} signer with system:masters group is not allowed`)
     }
   },
@@ -87,13 +86,10 @@ export function clusterTrustBundleAttest(authorizer: Authorizer): AdmissionPlugi
   }
 }
 
-/** Subject of a request in base64; a 403 that says `refusal` when it is none. */
-export function subjectOf(request: AdmissionRequest, base64: string, refusal: string): { commonName: string; organizations: string[] } {
+/** A request in base64; a 403 that says `refusal` when it is none. */
+export function signingRequestOf(request: AdmissionRequest, base64: string, refusal: string): SigningRequest {
   try {
-    const attributes = requestSubject(Buffer.from(base64, 'base64').toString())
-    const valuesOf = (type: string) =>
-      attributes.flatMap((attribute) => (attribute.type === type && attribute.value !== undefined ? [attribute.value] : []))
-    return { commonName: valuesOf(OID.commonName).at(-1) ?? '', organizations: valuesOf(OID.organization) }
+    return parseSigningRequest(Buffer.from(base64, 'base64').toString())
   } catch (error) {
     // Whatever the reader stumbled over: nobody gets further with such a request.
     throw admissionForbidden(request, `${refusal}: ${(error as Error).message}`)

@@ -17,7 +17,7 @@ import { nodeIdentity } from '../authorization/node.ts'
 import { podConfigMapNames, podSecretNames } from '../authorization/node-graph.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
-import { subjectOf } from './certificates.ts'
+import { signingRequestOf } from './certificates.ts'
 import { admissionForbidden } from './chain.ts'
 
 const LEASE_NAMESPACE = 'kube-node-lease'
@@ -440,6 +440,6 @@ function admitCertificateRequest(one: Case): void {
   if (request.operation !== 'CREATE') return
   const { spec } = request.object as CertificateSigningRequest
   if (!KUBELET_SIGNERS.includes(spec?.signerName ?? '')) return
-  const { commonName } = subjectOf(request, spec?.request ?? '', 'unable to parse csr')
+  const { commonName } = signingRequestOf(request, spec?.request ?? '', 'unable to parse csr')
   if (commonName !== `system:node:${node}`) throw refuse(one, `can only create a node CSR with CN=system:node:${node}`)
 }

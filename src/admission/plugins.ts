@@ -20,6 +20,7 @@ import { limitRanger } from './limitranger.ts'
 import { namespaceLifecycle } from './namespacelifecycle.ts'
 import { nodeRestriction } from './noderestriction.ts'
 import { ownerReferencesPermission, type ServedAs } from './ownerreferencespermission.ts'
+import { type PodSecurityConfiguration, podSecurity } from './podsecurity.ts'
 import { podTopologyLabels } from './podtopologylabels.ts'
 import { priority } from './priority.ts'
 import { type ResourceQuotaDeps, resourceQuota } from './resourcequota.ts'
@@ -40,6 +41,7 @@ export interface AdmissionDeps {
   servedAs(apiVersion: string, kind: string): readonly ServedAs[]
   updateQuotaStatus: ResourceQuotaDeps['updateQuotaStatus']
   tolerationSeconds?: TolerationSeconds
+  podSecurity?: PodSecurityConfiguration
   /** Plugins made elsewhere (webhooks, policies), by upstream's name. */
   more?: readonly AdmissionPlugin[]
 }
@@ -75,6 +77,7 @@ const PLUGINS: readonly (readonly [name: string, byDefault: boolean, make?: Fact
   ['TaintNodesByCondition', BY_DEFAULT, () => taintNodesByCondition],
   ['AlwaysPullImages', BY_FLAG, () => alwaysPullImages],
   ['ImagePolicyWebhook', BY_FLAG],
+  ['PodSecurity', BY_DEFAULT, podSecurity],
   ['PodNodeSelector', BY_FLAG],
   ['Priority', BY_DEFAULT, priority],
   [
