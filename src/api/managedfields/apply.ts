@@ -7,7 +7,7 @@
 import { rfc3339 } from '../../clock.ts'
 import type { GroupVersionKind, KubeObject } from '../object.ts'
 import { equalJson, isObject } from '../patch/json-value.ts'
-import { badRequest, failure } from '../status.ts'
+import { badRequest, failure, type StatusError } from '../status.ts'
 import { type Comparison, compareObjects } from './compare.ts'
 import { configuredFields } from './configured.ts'
 import { applyConflict, type OwnerConflict } from './conflicts.ts'
@@ -76,9 +76,21 @@ function checkConfig(config: KubeObject, { gvk, schema, schemas }: Apply): void 
   if (Array.isArray(metadata?.managedFields)) throw badRequest('metadata.managedFields must be nil')
   const wrong = typeErrors(config, topologyOf(schema, schemas))
   if (wrong === undefined) return
+  throw failure(500, '', `failed to create typed patch object (${nameText(config)}; ${kindText(gvk)}): ${wrong}`)
+}
+
+/** `namespace/name` as the configuration has them. */
+function nameText({ metadata }: KubeObject): string {
+  // Not decoded yet: anything may stand there.
   const { namespace, name } = isObject(metadata) ? (metadata as { namespace?: unknown; name?: unknown }) : {}
   const text = (value: unknown): string => (typeof value === 'string' ? value : '')
-  throw failure(500, '', `failed to create typed patch object (${text(namespace)}/${text(name)}; ${kindText(gvk)}): ${wrong}`)
+  return `${text(namespace)}/${text(name)}`
+}
+
+/** 500: what `apply` answered does not decode; `why` is the decoder's text. */
+export function unconvertible({ config, gvk }: Pick<Apply, 'config' | 'gvk'>, why: string): StatusError {
+  const kind = kindText(gvk)
+  return failure(500, '', `failed to convert new object (${nameText(config)}; ${kind}) to proper version: unable to convert unstructured object to ${kind}: ${why}`)
 }
 
 function kindText({ group, version, kind }: GroupVersionKind): string {

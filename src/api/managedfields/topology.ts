@@ -13,7 +13,7 @@ export type Topology = ScalarTopology | StructTopology | MapTopology | ListTopol
 
 export interface ScalarTopology {
   readonly kind: 'scalar'
-  readonly scalar: 'string' | 'numeric' | 'boolean' | 'any'
+  readonly scalar: 'string' | 'numeric' | 'boolean'
 }
 
 export interface StructTopology {
@@ -71,7 +71,6 @@ const NOTHING = Object.freeze({})
 const STRING: ScalarTopology = { kind: 'scalar', scalar: 'string' }
 const NUMERIC: ScalarTopology = { kind: 'scalar', scalar: 'numeric' }
 const BOOLEAN: ScalarTopology = { kind: 'scalar', scalar: 'boolean' }
-const ANY_SCALAR: ScalarTopology = { kind: 'scalar', scalar: 'any' }
 
 const granular = new WeakMap<StructType, StructTopology>()
 const atomic = new WeakMap<StructType, StructTopology>()
@@ -163,9 +162,9 @@ function scalarTopology(scalar: Scalar): Topology {
       return NUMERIC
     case 'boolean':
       return BOOLEAN
+    // OpenAPI gives these no type.
     case 'quantity':
     case 'intOrString':
-      return ANY_SCALAR
     case 'fieldsV1':
     case 'raw':
       return ANY
@@ -177,17 +176,22 @@ function zeroOf(field: Field): unknown {
   if (field.pointer !== true && field.type.kind === 'struct' && isEmptyStruct(field.default)) return NOTHING
   if (!field.always) return undefined
   if (field.pointer === true || field.type.kind !== 'scalar') return null
-  const topology = scalarTopology(field.type.scalar)
-  if (topology.kind !== 'scalar') return null
-  switch (topology.scalar) {
+  switch (field.type.scalar) {
     case 'string':
-      return field.type.scalar === 'string' ? '' : null
-    case 'numeric':
-      return 0
+      return ''
     case 'boolean':
       return false
-    case 'any':
-      return field.type.scalar === 'quantity' ? '0' : 0
+    case 'int32':
+    case 'int64':
+    case 'double':
+    case 'intOrString':
+      return 0
+    case 'quantity':
+      return '0'
+    case 'duration':
+      return '0s'
+    default:
+      return null
   }
 }
 

@@ -89,9 +89,6 @@ function checkScalar(value: unknown, { scalar }: ScalarTopology, path: string, e
       return
     case 'boolean':
       if (type !== 'boolean') report(errors, path, `expected boolean, got ${wrapped(value)}`)
-      return
-    case 'any':
-      if (type === 'object') report(errors, path, `expected any scalar, got ${wrapped(value)}`)
   }
 }
 
