@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { done, manualClock } from '../storage/conformance.ts'
 import { memoryStore } from '../storage/memory.ts'
+import { done, manualClock } from '../storage/store.conformance.ts'
 import type { Store, StoreListener } from '../storage/store.ts'
 import type { CacheEvent } from './cache.ts'
 import { layoutCodec } from './layout.ts'

@@ -4,7 +4,12 @@
  * @module
  */
 import type { OrderedMap } from './ordered-map.ts'
-import type { IndexEntry } from './revision-store.ts'
+
+/** What the index knows of a live key. */
+export interface IndexEntry {
+  readonly revision: number
+  readonly createRevision: number
+}
 
 export interface HistoryRecord {
   readonly revision: number

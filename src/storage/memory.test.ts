@@ -1,5 +1,5 @@
-import { describeStore, manualClock } from './conformance.ts'
 import { memoryStore } from './memory.ts'
+import { describeStore, manualClock } from './store.conformance.ts'
 
 describeStore('the memory store', async () => {
   const clock = manualClock()

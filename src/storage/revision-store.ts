@@ -9,7 +9,7 @@
  */
 import type { Clock } from '../clock.ts'
 import { Expiry } from './expiry.ts'
-import { History } from './history.ts'
+import { History, type IndexEntry } from './history.ts'
 import { OrderedMap } from './ordered-map.ts'
 import type { LoadedRecord, LogRecord, RevisionLog } from './revision-log.ts'
 import {
@@ -39,12 +39,6 @@ export interface RevisionStoreOptions {
   compactedRevision: number
   /** Events kept for late listeners; the oldest are compacted away beyond that. */
   historyLimit?: number
-}
-
-/** What the index knows of a live key. */
-export interface IndexEntry {
-  readonly revision: number
-  readonly createRevision: number
 }
 
 interface Write {

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type CrashRun, lost, startCrashChild, stored } from './crash-run.ts'
+import { type CrashRun, lost, startCrashChild, stored } from './testdata/crash-run.ts'
 
 let dir: string
 let runs: CrashRun[]

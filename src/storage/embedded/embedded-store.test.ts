@@ -3,11 +3,12 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { build } from 'esbuild'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { describeStore, done, manualClock, until } from '../conformance.ts'
+import { describeStore, done, manualClock, until } from '../store.conformance.ts'
 import { CompactedError, type RangePage, type StoreEvent, StoreUnavailableError } from '../store.ts'
-import { CRASH_CHILD, startCrashChild } from './crash-run.ts'
 import { openEmbeddedStore } from './embedded-store.ts'
+import { CRASH_CHILD, startCrashChild } from './testdata/crash-run.ts'
 
 describeStore('the embedded store', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'podpass-store-'))
@@ -34,6 +35,13 @@ describe('a folder of the embedded store', () => {
   const open = (options: { historyLimit?: number } = {}) => openEmbeddedStore({ dir, clock, ...options })
   const file = () => join(dir, 'store.sqlite')
   const x = Buffer.from('x')
+  /** How many records the file of a closed store holds. */
+  const records = () => {
+    const database = new DatabaseSync(file())
+    const { count } = database.prepare('SELECT count(*) AS count FROM log').get()!
+    database.close()
+    return count
+  }
 
   test('is for its owner only', async () => {
     const store = await open()
@@ -75,6 +83,7 @@ describe('a folder of the embedded store', () => {
     const deleted = done(await store.delete('/registry/a/x', created))
     await store.compact(deleted)
     await store.close()
+    expect(records()).toBe(0)
     store = await open()
     expect(store.revision).toBe(deleted)
     await expect(store.range('/registry/', { revision: created })).rejects.toBeInstanceOf(CompactedError)
@@ -93,9 +102,7 @@ describe('a folder of the embedded store', () => {
     store = await open()
     await store.sizeBytes()
     await store.close()
-    const reopened = new DatabaseSync(file())
-    expect(reopened.prepare('SELECT count(*) AS count FROM log').get()).toEqual({ count: 2 })
-    reopened.close()
+    expect(records()).toBe(2)
   })
 
   test('forgets the oldest history beyond its limit, and the records with it', async () => {
@@ -106,9 +113,7 @@ describe('a folder of the embedded store', () => {
     await expect(store.range('/registry/', { revision: first })).rejects.toBeInstanceOf(CompactedError)
     expect(texts(await store.range('/registry/', { revision: revision - 50 }))).toEqual(['/registry/a/x=x'])
     await store.close()
-    const database = new DatabaseSync(file())
-    expect(Number(database.prepare('SELECT count(*) AS count FROM log').get()!['count'])).toBeLessThan(105)
-    database.close()
+    expect(records()).toBeLessThan(105)
   })
 
   test('is refused while another process has it, and free again when that one is killed', async () => {
@@ -167,6 +172,27 @@ describe('a folder of the embedded store', () => {
     const { stderr } = spawnSync(process.execPath, [CRASH_CHILD, dir, '0', '1'], { ...user, encoding: 'utf8' })
     expect(stderr).toContain(`StoreUnavailableError: the store in ${dir} is read-only (EACCES); the folder must be writable`)
     chmodSync(dir, 0o755)
+  })
+
+  test('works from one bundled file, minified and lowered', async () => {
+    const contents = `
+      import { openEmbeddedStore } from ${JSON.stringify(join(import.meta.dirname, 'embedded-store.ts'))}
+      openEmbeddedStore({ dir: process.argv[2], clock: { nowMs: () => 0, after: () => () => {} } }).then(async (store) => {
+        console.log(JSON.stringify(await store.create('/registry/a/x', Buffer.from('x'))))
+        await store.close()
+      })`
+    const outfile = join(dir, 'bundle.cjs')
+    await build({
+      stdin: { contents, resolveDir: dir },
+      bundle: true,
+      minify: true,
+      target: 'node14.21',
+      platform: 'node',
+      format: 'cjs',
+      outfile,
+    })
+    const { stdout, stderr } = spawnSync(process.execPath, [outfile, join(dir, 'data')], { encoding: 'utf8' })
+    expect([stdout, stderr]).toEqual(['{"ok":true,"revision":2}\n', ''])
   })
 
   test('is closed by its signal', async () => {

@@ -4,6 +4,7 @@
  * @module
  */
 import { Worker } from 'node:worker_threads'
+import { systemClock } from '../../clock.ts'
 import type { LoadedRecord, LogRecord, RevisionLog } from '../revision-log.ts'
 import { StoreUnavailableError } from '../store.ts'
 import {
@@ -76,7 +77,7 @@ class SqliteLog implements RevisionLog {
           }
         } else if (reply.type === 'opened') {
           this.#worker.unref()
-          setTimeout(() => this.#preloaded.clear(), PRELOAD_MS).unref()
+          systemClock.after(PRELOAD_MS, () => this.#preloaded.clear())
           resolve({ log: this, records, compactedRevision: reply.compactedRevision })
         } else if (reply.id === 0 && reply.type === 'failed') reject(unavailable(this.#file, reply.code, reply.message))
         else this.#answered(reply)

@@ -3,7 +3,7 @@
  *
  * `sqliteWorker` is handed to the worker as its own source text, so that it works alike when Node runs the TypeScript files and when
  * everything is bundled into one file. It must therefore use nothing from outside itself: built-in modules come through
- * `process.getBuiltinModule`, types vanish.
+ * `process.getBuiltinModule`, types vanish, and a bundler must not slip calls of its own into it (esbuild's `keepNames` does).
  *
  * A separate thread keeps the checkpoint (several milliseconds) and every fsync away from the event loop that serves requests.
  *

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../clock.ts'
-import { describeStore, done, until } from '../conformance.ts'
+import { describeStore, done, until } from '../store.conformance.ts'
 import { type Store, type StoreEvent, StoreUnavailableError } from '../store.ts'
-import { type EtcdProcess, etcdMissing, startEtcd } from './etcd-process.ts'
 import { openEtcdStore } from './etcd-store.ts'
+import { type EtcdProcess, etcdMissing, startEtcd } from './testdata/etcd-process.ts'
 
 const missing = etcdMissing()
 if (missing !== undefined) console.warn(`SKIPPED, the etcd store: ${missing}`)

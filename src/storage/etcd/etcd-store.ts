@@ -3,11 +3,11 @@
  *
  * A write is acknowledged when etcd has it and our own watch has shown it to the listeners. A linearizable read of etcd's revision,
  * shared by all who wait for it, tells how far the watch has to be for a consistent answer; done every few seconds it also tells
- * whether we are in touch.
+ * whether we are in touch. All waiting here is for etcd and the network, hence in real time.
  *
  * @module
  */
-import type { Clock } from '../../clock.ts'
+import { type Clock, systemClock } from '../../clock.ts'
 import {
   CompactedError,
   type RangePage,
@@ -78,7 +78,7 @@ class EtcdStore implements Store {
   #askingNext: Promise<number> | undefined
   /** When the last read began that found us up to date; by a clock that only goes forward. */
   #inTouchMs = performance.now()
-  #probe: NodeJS.Timeout | undefined
+  #cancelProbe: () => void = () => {}
 
   constructor(transport: EtcdTransport, prefix: string, revision: number) {
     this.#transport = transport
@@ -179,7 +179,7 @@ class EtcdStore implements Store {
   async close(): Promise<void> {
     if (this.#ended.signal.aborted) return
     this.#ended.abort()
-    clearTimeout(this.#probe)
+    this.#cancelProbe()
     this.#listeners = []
     this.#transport.close()
     await this.#watching
@@ -237,24 +237,24 @@ class EtcdStore implements Store {
   }
 
   #armProbe(): void {
-    this.#probe = setTimeout(() => {
+    this.#cancelProbe = systemClock.after(PROBE_MS / 2, () => {
       if (this.#asking === undefined && this.outOfTouchMs >= PROBE_MS / 2) this.consistentRevision().catch(() => {})
       this.#armProbe()
-    }, PROBE_MS / 2).unref()
+    })
   }
 
   /** Whether the watch has reached the revision, in time. */
   #reach(revision: number, timeoutMs: number): Promise<boolean> {
     if (revision <= this.#revision) return Promise.resolve(true)
     return new Promise((resolve) => {
-      const timer = setTimeout(() => {
+      const cancel = systemClock.after(timeoutMs, () => {
         this.#waiting = this.#waiting.filter((other) => other !== waiting)
         resolve(false)
-      }, timeoutMs).unref()
+      })
       const waiting = {
         revision,
         resolve: () => {
-          clearTimeout(timer)
+          cancel()
           resolve(true)
         },
       }

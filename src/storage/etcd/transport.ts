@@ -4,7 +4,9 @@
  * @module
  */
 import { readFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { ChannelCredentials, Client, ClientDuplexStream, ServiceError } from '@grpc/grpc-js'
+import { systemClock } from '../../clock.ts'
 import { CompactedError, StoreUnavailableError } from '../store.ts'
 import type { Procedure, WatchRequest, WatchResponse } from './messages.ts'
 import { watch } from './messages.ts'
@@ -100,17 +102,19 @@ export class EtcdTransport {
     timeoutMs: number,
     mayRepeat: (error: ServiceError) => boolean,
   ): Promise<Response> {
-    const deadline = Date.now() + timeoutMs
+    // Servers are waited for in real time, whatever the clock of the API says.
+    const deadlineMs = systemClock.nowMs() + timeoutMs
     for (;;) {
       const client = this.#client()
       try {
-        return await unary(client, procedure, request, deadline)
+        return await unary(client, procedure, request, deadlineMs)
       } catch (error) {
         const failure = error as ServiceError
         if (this.#closed) throw new StoreUnavailableError('the store is closed')
-        if (failure.code !== UNAVAILABLE || !mayRepeat(failure) || Date.now() + PAUSE_MS > deadline) throw this.#explained(failure)
+        if (failure.code !== UNAVAILABLE || !mayRepeat(failure) || systemClock.nowMs() + PAUSE_MS > deadlineMs)
+          throw this.#explained(failure)
         if (this.#client() === client) this.failed()
-        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+        await pause(PAUSE_MS, undefined, { ref: false })
       }
     }
   }
@@ -130,10 +134,10 @@ function unary<Request, Response>(
   client: Client,
   { path, encode, decode }: Procedure<Request, Response>,
   request: Request,
-  deadline: number,
+  deadlineMs: number,
 ): Promise<Response> {
   return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(path, encode, decode, request, { deadline }, (error, response) => {
+    client.makeUnaryRequest(path, encode, decode, request, { deadline: deadlineMs }, (error, response) => {
       if (error) reject(error)
       else resolve(response as Response)
     })

@@ -7,9 +7,9 @@
  * @module
  */
 import { writeSync } from 'node:fs'
-import { systemClock } from '../../clock.ts'
-import type { WriteOutcome } from '../store.ts'
-import { openEmbeddedStore } from './embedded-store.ts'
+import { systemClock } from '../../../clock.ts'
+import type { WriteOutcome } from '../../store.ts'
+import { openEmbeddedStore } from '../embedded-store.ts'
 
 const [dir, first, writers = '32'] = process.argv.slice(2)
 

@@ -7,9 +7,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { systemClock } from '../../clock.ts'
-import type { StoredValue } from '../store.ts'
-import { openEmbeddedStore } from './embedded-store.ts'
+import { systemClock } from '../../../clock.ts'
+import type { StoredValue } from '../../store.ts'
+import { openEmbeddedStore } from '../embedded-store.ts'
 
 export interface Acknowledged {
   writer: number
