@@ -33,7 +33,9 @@ export function parseFieldSelector(text: string): FieldSelector {
     const found = /!=|==|=/.exec(term)
     if (found === null) throw badRequest(`invalid selector: '${text}'; can't understand '${term}'`)
     const value = unescapeValue(term.slice(found.index + found[0].length))
-    requirements.push({ field: term.slice(0, found.index), operator: found[0] === '!=' ? '!=' : '=', value })
+    const field = term.slice(0, found.index)
+    // Nothing equal to nothing asks for nothing.
+    if (field !== '' || value !== '') requirements.push({ field, operator: found[0] === '!=' ? '!=' : '=', value })
   }
   return {
     requirements,

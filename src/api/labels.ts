@@ -19,6 +19,8 @@ export interface LabelRequirement {
   operator: LabelOperator
   /** Sorted, each once. */
   values: readonly string[]
+  /** Written with `=` or `!=`; decides only how it is printed. */
+  exact?: boolean
 }
 
 export type Labels = Readonly<Record<string, string>>
@@ -50,7 +52,8 @@ export function selectorOf(requirements: readonly LabelRequirement[]): LabelSele
 export function selectorFromObject(selector: LabelSelectorObject | undefined | null): LabelSelector {
   if (selector === undefined || selector === null) return NOTHING
   const requirements: LabelRequirement[] = []
-  for (const [key, value] of Object.entries(selector.matchLabels ?? {})) requirements.push({ key, operator: 'In', values: [value] })
+  for (const [key, value] of Object.entries(selector.matchLabels ?? {}))
+    requirements.push({ key, operator: 'In', values: [value], exact: true })
   for (const { key = '', operator, values } of selector.matchExpressions ?? []) {
     if (operator !== 'In' && operator !== 'NotIn' && operator !== 'Exists' && operator !== 'DoesNotExist') return NOTHING
     requirements.push({ key, operator, values: values ?? [] })
@@ -60,7 +63,7 @@ export function selectorFromObject(selector: LabelSelectorObject | undefined | n
 
 /** The selector that asks for each label of a plain map; an empty map selects everything. */
 export function selectorFromLabels(labels: Labels): LabelSelector {
-  return selectorOf(Object.entries(labels).map(([key, value]) => ({ key, operator: 'In', values: [value] })))
+  return selectorOf(Object.entries(labels).map(([key, value]) => ({ key, operator: 'In', values: [value], exact: true })))
 }
 
 const NOTHING: LabelSelector = { requirements: [], matches: () => false }
@@ -99,12 +102,12 @@ export function formatSelector(selector: LabelSelector): string {
   return selector.requirements.map(formatRequirement).join(',')
 }
 
-function formatRequirement({ key, operator, values }: LabelRequirement): string {
+function formatRequirement({ key, operator, values, exact }: LabelRequirement): string {
   switch (operator) {
     case 'In':
-      return values.length === 1 ? `${key}=${values[0]}` : `${key} in (${[...values].sort(byteOrder).join(',')})`
+      return exact === true ? `${key}=${values[0]}` : `${key} in (${[...values].sort(byteOrder).join(',')})`
     case 'NotIn':
-      return values.length === 1 ? `${key}!=${values[0]}` : `${key} notin (${[...values].sort(byteOrder).join(',')})`
+      return exact === true ? `${key}!=${values[0]}` : `${key} notin (${[...values].sort(byteOrder).join(',')})`
     case 'Exists':
       return key
     case 'DoesNotExist':
@@ -199,9 +202,9 @@ class Parser {
         return checked({ key, operator: kind === 'in' ? 'In' : 'NotIn', values: this.#values() })
       case '=':
       case '==':
-        return checked({ key, operator: 'In', values: [this.#value()] })
+        return checked({ key, operator: 'In', values: [this.#value()], exact: true })
       case '!=':
-        return checked({ key, operator: 'NotIn', values: [this.#value()] })
+        return checked({ key, operator: 'NotIn', values: [this.#value()], exact: true })
       case '>':
         return checked({ key, operator: 'Gt', values: [this.#value()] })
       case '<':

@@ -176,11 +176,12 @@ export function subtractQuantities(a: Quantity, b: Quantity): Quantity {
   return addQuantities(a, { ...b, unscaled: -b.unscaled })
 }
 
-/** The value in units of 10^`scale`, rounded up: `scaledValue(q, -3)` is milli-units. */
+/** The value in units of 10^`scale`, rounded away from zero: `scaledValue(q, -3)` is milli-units. */
 export function scaledValue(quantity: Quantity, scale = 0): bigint {
   const shift = quantity.scale - scale
   if (shift >= 0) return quantity.unscaled * 10n ** BigInt(shift)
   const divisor = 10n ** BigInt(-shift)
-  const floor = quantity.unscaled / divisor
-  return quantity.unscaled % divisor !== 0n && quantity.unscaled > 0n ? floor + 1n : floor
+  const whole = quantity.unscaled / divisor
+  if (quantity.unscaled % divisor === 0n) return whole
+  return quantity.unscaled > 0n ? whole + 1n : whole - 1n
 }
