@@ -4,12 +4,31 @@
  * @see pkg/registry/apps/deployment, pkg/apis/apps/v1/defaults.go, pkg/apis/apps/validation/validation.go
  * @module
  */
-import type { Deployment } from '../../api/types/apps/v1.ts'
+import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '../../api/field.ts'
+import type { Deployment, DeploymentSpec, DeploymentStatus, DeploymentStrategy, RollingUpdateDeployment } from '../../api/types/apps/v1.ts'
 import { podTemplateDefaults } from '../core/pod/defaults.ts'
+import { dropDisabledTemplateFields } from '../core/pod/disabledfields.ts'
+import { semanticEqual } from '../core/pod/semanticequal.ts'
 import { CONTAINERS_COLUMN, containerCells, IMAGES_COLUMN, labelSelectorText } from '../core/pod/templatecells.ts'
+import { podTemplateErrors } from '../core/pod/validation.ts'
+import { type PodValidationOptions, templateOptions } from '../core/pod/validationoptions.ts'
+import { templateWarnings } from '../core/pod/warnings.ts'
+import {
+  alwaysRunningErrors,
+  atMostErrors,
+  bumpGeneration,
+  decrementErrors,
+  nonnegativeErrors,
+  podNameWarnings,
+  restoreMember,
+  selectorScale,
+  templateLabelErrors,
+  workloadSelectorErrors,
+} from '../core/pod/workload.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell, wideColumn } from '../table-cells.ts'
-import { nameIsDNSSubdomain } from '../validation.ts'
+import { nameIsDNSSubdomain, validateImmutable } from '../validation.ts'
+import { amountOf, intOrPercentErrors, over100PercentErrors } from './intorpercent.ts'
 
 const DOC = 'doc:io.k8s.api.apps.v1.Deployment'
 
@@ -28,6 +47,28 @@ export const deployments = define<Deployment>({
   strategy: {
     validateName: nameIsDNSSubdomain,
     defaults: deploymentDefaults,
+    prepareForCreate(deployment) {
+      deployment.status = {}
+      dropDisabledTemplateFields(deployment.spec?.template, undefined)
+    },
+    prepareForUpdate(deployment, old) {
+      restoreMember(deployment, old, 'status')
+      dropDisabledTemplateFields(deployment.spec?.template, old.spec?.template)
+      if (isChanged(deployment, old)) bumpGeneration(deployment, old)
+    },
+    validate: ({ spec = {} }, { world }) => deploymentSpecErrors(spec, templateOptions(world)),
+    validateUpdate: ({ spec = {} }, { spec: old = {} }, { world }) => [
+      ...deploymentSpecErrors(spec, templateOptions(world, old.template)),
+      ...validateImmutable(spec.selector, old.selector, 'spec.selector'),
+    ],
+    warnings(deployment, old) {
+      if (old !== undefined && deployment.metadata?.generation === old.metadata?.generation) return []
+      const warnings = templateWarnings(deployment.spec?.template, 'spec.template')
+      return old === undefined ? [...podNameWarnings(deployment), ...warnings] : warnings
+    },
+    specChanged: isChanged,
+    allowUnconditionalUpdate: true,
+    resetFields: ['status'],
   },
   table: {
     columns: () => [
@@ -40,7 +81,7 @@ export const deployments = define<Deployment>({
       IMAGES_COLUMN,
       wideColumn('Selector', `${DOC}Spec.selector`),
     ],
-    cells: (deployment, { nowMs }) => {
+    cells(deployment, { nowMs }) {
       const { spec = {}, status = {} } = deployment
       return [
         nameCell(deployment),
@@ -53,7 +94,33 @@ export const deployments = define<Deployment>({
       ]
     },
   },
+  subresources: {
+    scale: selectorScale<Deployment>(),
+    status: {
+      type: 'object',
+      verbs: ['get', 'patch', 'update'],
+      strategy: {
+        prepareForUpdate(deployment, old) {
+          restoreMember(deployment, old, 'spec')
+          if (deployment.metadata !== undefined && old.metadata !== undefined) restoreMember(deployment.metadata, old.metadata, 'labels')
+        },
+        validateUpdate: ({ status = {} }, { status: old = {} }) => [
+          ...deploymentStatusErrors(status),
+          ...decrementErrors(status.collisionCount, old.collisionCount, 'status.collisionCount'),
+        ],
+        allowUnconditionalUpdate: true,
+        resetFields: ['spec', 'metadata.labels'],
+      },
+    },
+  },
 })
+
+/** Annotations count too: they are copied to the replica sets. */
+function isChanged(deployment: Deployment, old: Deployment): boolean {
+  return (
+    !semanticEqual(deployment.spec, old.spec) || !semanticEqual(deployment.metadata?.annotations, old.metadata?.annotations, 'annotations')
+  )
+}
 
 function deploymentDefaults(deployment: Deployment): void {
   deployment.spec ??= {}
@@ -71,4 +138,75 @@ function deploymentDefaults(deployment: Deployment): void {
   spec.progressDeadlineSeconds ??= 600
   spec.template ??= {}
   podTemplateDefaults(spec.template)
+}
+
+function deploymentSpecErrors(spec: DeploymentSpec, options: PodValidationOptions): FieldError[] {
+  const { template = {}, selector, progressDeadlineSeconds, minReadySeconds = 0 } = spec
+  const errors = [
+    ...nonnegativeErrors(spec, ['replicas'], 'spec'),
+    ...workloadSelectorErrors(selector, 'spec.selector', 'deployment'),
+    ...templateLabelErrors(template, selector, 'spec.template'),
+    ...podTemplateErrors(template, 'spec.template', options),
+    ...alwaysRunningErrors(template, 'spec.template', 'ReplicaSet'),
+    ...strategyErrors(spec.strategy ?? {}, 'spec.strategy'),
+    ...nonnegativeErrors(spec, ['minReadySeconds', 'revisionHistoryLimit', 'progressDeadlineSeconds'], 'spec'),
+  ]
+  if (progressDeadlineSeconds !== undefined && progressDeadlineSeconds <= minReadySeconds) {
+    errors.push(invalidValue('spec.progressDeadlineSeconds', progressDeadlineSeconds, 'must be greater than minReadySeconds'))
+  }
+  return errors
+}
+
+function strategyErrors({ type = '', rollingUpdate }: DeploymentStrategy, field: string): FieldError[] {
+  switch (type) {
+    case 'Recreate':
+      return rollingUpdate === undefined
+        ? []
+        : [forbiddenField(`${field}.rollingUpdate`, "may not be specified when strategy `type` is 'Recreate'")]
+    case 'RollingUpdate':
+      if (rollingUpdate === undefined) return [required(`${field}.rollingUpdate`, 'this should be defaulted and never be nil')]
+      return rollingUpdateErrors(rollingUpdate, `${field}.rollingUpdate`)
+    default:
+      return [notSupported(field, { Type: type, RollingUpdate: goRollingUpdate(rollingUpdate) }, ['Recreate', 'RollingUpdate'])]
+  }
+}
+
+function goRollingUpdate(rollingUpdate: RollingUpdateDeployment | undefined): unknown {
+  return rollingUpdate === undefined ? null : { MaxUnavailable: rollingUpdate.maxUnavailable ?? 0, MaxSurge: rollingUpdate.maxSurge ?? 0 }
+}
+
+function rollingUpdateErrors({ maxUnavailable, maxSurge }: RollingUpdateDeployment, field: string): FieldError[] {
+  const errors = [...intOrPercentErrors(maxUnavailable, `${field}.maxUnavailable`), ...intOrPercentErrors(maxSurge, `${field}.maxSurge`)]
+  if (amountOf(maxUnavailable) === 0 && amountOf(maxSurge) === 0) {
+    errors.push(invalidValue(`${field}.maxUnavailable`, maxUnavailable ?? 0, 'may not be 0 when `maxSurge` is 0'))
+  }
+  errors.push(...over100PercentErrors(maxUnavailable, `${field}.maxUnavailable`))
+  return errors
+}
+
+function deploymentStatusErrors(status: DeploymentStatus): FieldError[] {
+  const field = 'status'
+  const { replicas = 0, readyReplicas = 0 } = status
+  return [
+    ...nonnegativeErrors(
+      status,
+      [
+        'observedGeneration',
+        'replicas',
+        'updatedReplicas',
+        'readyReplicas',
+        'availableReplicas',
+        'unavailableReplicas',
+        'terminatingReplicas',
+        'collisionCount',
+      ],
+      field,
+    ),
+    ...atMostErrors(status, ['updatedReplicas', 'readyReplicas', 'availableReplicas'], {
+      most: replicas,
+      field,
+      text: 'cannot be greater than status.replicas',
+    }),
+    ...atMostErrors(status, ['availableReplicas'], { most: readyReplicas, field, text: 'cannot be greater than readyReplicas' }),
+  ]
 }

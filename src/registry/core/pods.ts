@@ -10,6 +10,8 @@ import { podBinding } from './pod/binding.ts'
 import { podEviction } from './pod/eviction.ts'
 import { podEphemeralContainers, podResize, podStatus, podStrategy } from './pod/strategy.ts'
 import { podTable } from './pod/table.ts'
+import { podTemplates } from './podtemplates.ts'
+import { replicationControllers } from './replicationcontrollers.ts'
 
 function stream(kind: string, verbs: readonly string[]): ConnectSubresource {
   return { type: 'connect', verbs, kind: { group: '', version: 'v1', kind } }
@@ -53,4 +55,5 @@ export const pods = define<Pod>({
   },
 })
 
-export const podDefinitions: readonly ResourceDefinition[] = [pods]
+/** Pods, their templates and replication controllers, in the order of discovery. */
+export const podDefinitions: readonly ResourceDefinition[] = [pods, podTemplates, replicationControllers]
