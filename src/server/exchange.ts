@@ -23,6 +23,8 @@ export interface Exchange {
   readonly url: string
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** Names and values in turn, repeated ones apart. */
+  rawHeaders(): readonly string[]
   /** The same object for all requests of one connection. */
   readonly connection: object
   readonly remoteAddress: string

@@ -297,13 +297,14 @@ class Request implements ServerRequest {
   }
 }
 
-/** `%2F` in a name is a slash in the path, as Go sees it; a broken escape is a 400. */
+/** Escapes are bytes; what is no escape stays as it is, and so does nothing that is no UTF-8. `%2F` becomes a slash, as in Go. */
 function decodePath(raw: string): string {
   if (!raw.includes('%')) return raw
   try {
     return decodeURIComponent(raw)
-  } catch (error) {
-    throw failure(400, 'BadRequest', `invalid URL escape ${quote(raw)}`, undefined, { cause: error })
+  } catch {
+    const bytes = raw.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+    return Buffer.from(bytes, 'latin1').toString()
   }
 }
 

@@ -72,9 +72,9 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     options.handle(exchange)
   })
   server.removeAllListeners('stream') // the compatibility layer that 'request' has put there for HTTP/2
-  server.on('stream', (stream, headers) => {
+  server.on('stream', (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders, _flags: number, rawHeaders: string[]) => {
     stream.on('error', () => {}) // resets are the peer's right; the close handler cleans up
-    options.handle(new Http2Exchange(stream, headers))
+    options.handle(new Http2Exchange(stream, headers, rawHeaders))
   })
   server.on('session', (session) => {
     sessions.add(session)
@@ -147,6 +147,9 @@ class Http1Exchange implements Exchange {
   get answered(): boolean {
     return this.#response.headersSent
   }
+  rawHeaders(): readonly string[] {
+    return this.#request.rawHeaders
+  }
   clientCertificates(): readonly Uint8Array[] {
     return peerCertificates(this.connection)
   }
@@ -206,8 +209,10 @@ class Http2Exchange implements Exchange {
   readonly connection: http2.Http2Session
   readonly httpVersion = 'HTTP/2.0'
   readonly #stream: http2.ServerHttp2Stream
+  readonly #rawHeaders: readonly string[]
 
-  constructor(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) {
+  constructor(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders, rawHeaders: readonly string[]) {
+    this.#rawHeaders = rawHeaders
     this.#stream = stream
     this.headers = headers
     this.method = (headers[':method'] as string | undefined) ?? 'GET'
@@ -220,6 +225,9 @@ class Http2Exchange implements Exchange {
   }
   get answered(): boolean {
     return this.#stream.headersSent
+  }
+  rawHeaders(): readonly string[] {
+    return this.#rawHeaders
   }
   clientCertificates(): readonly Uint8Array[] {
     return peerCertificates(this.connection.socket as TLSSocket)

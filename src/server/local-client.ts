@@ -94,6 +94,9 @@ class LocalExchange implements Exchange {
   get answered(): boolean {
     return this.#answered
   }
+  rawHeaders(): readonly string[] {
+    return Object.entries(this.headers).flat()
+  }
   clientCertificates(): readonly Uint8Array[] {
     return []
   }

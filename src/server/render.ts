@@ -70,7 +70,7 @@ function transformed(endpoint: Endpoint, object: KubeObject, { format, query, wo
     case 'PartialObjectMetadata':
       return partialMetadata(object, version)
     default:
-      throw failure(406, 'NotAcceptable', `you requested PartialObjectMetadataList, but the requested object is not a list (*${goPackage(endpoint)}.${endpoint.gvk.kind})`, {})
+      throw failure(406, 'NotAcceptable', `you requested PartialObjectMetadataList, but the requested object is not a list (*${goPackage(endpoint)}.${endpoint.gvk.kind})`)
   }
 }
 
@@ -93,7 +93,7 @@ function renderView(result: ViewResult, context: RenderContext): Uint8Array {
     const row = { cells: [meta.name ?? '', meta.creationTimestamp ?? null], object }
     return encodeTransform(table(columns, [row], { resourceVersion: meta.resourceVersion }, format.transformVersion), format, context.schemas)
   }
-  throw failure(406, 'NotAcceptable', `you requested PartialObjectMetadataList, but the requested object is not a list`, {})
+  throw failure(406, 'NotAcceptable', `you requested PartialObjectMetadataList, but the requested object is not a list`)
 }
 
 function renderList(result: ListResult, context: RenderContext): Uint8Array {
@@ -111,7 +111,7 @@ function renderList(result: ListResult, context: RenderContext): Uint8Array {
     return encodeTransform(table(tableColumns(endpoint.definition, world), rows, listMetadata(result), version), format, schemas)
   }
   if (format.transform === 'PartialObjectMetadata') {
-    throw failure(406, 'NotAcceptable', `you requested PartialObjectMetadata, but the requested object is a list (*${goPackage(endpoint)}.${endpoint.gvk.kind}List)`, {})
+    throw failure(406, 'NotAcceptable', `you requested PartialObjectMetadata, but the requested object is a list (*${goPackage(endpoint)}.${endpoint.gvk.kind}List)`)
   }
   const items = result.items.map((item) => partialMetadata(item.object, version))
   return encodeTransform({ kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${version}`, metadata: listMetadata(result), items }, format, schemas)

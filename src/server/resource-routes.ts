@@ -54,7 +54,7 @@ export function routeResource(request: ServerRequest): void | Promise<void> {
   if (info.legacyWatch) return watch(request, endpoint, info.parts[1] ?? '')
   if (info.subresource !== '') return routeSubresource(request, endpoint)
   if (info.parts.length > 2) throw routeNotFound()
-  const context = contextOf(request, named ? (info.parts[1] as string) : '')
+  const context = contextOf(request, endpoint, named ? (info.parts[1] as string) : '')
   if (definition.action !== undefined) {
     if (request.exchange.method !== 'POST' || named) throw methodNotAllowed()
     const { action } = definition
@@ -133,7 +133,7 @@ function routeSubresource(request: ServerRequest, endpoint: Endpoint): void | Pr
   if (subresource === undefined) throw routeNotFound()
   if (subresource.type === 'connect') return notServed(subresource, info.subresource)
   if (info.parts.length > 3) throw routeNotFound()
-  const context = contextOf(request, info.name)
+  const context = contextOf(request, endpoint, info.name)
   const verbs: readonly string[] = subresource.verbs
   if (subresource.type === 'action') {
     if (exchange.method !== 'POST') throw methodNotAllowed()
@@ -158,12 +158,13 @@ function notServed(_subresource: ConnectSubresource, name: string): never {
   throw failure(501, 'NotImplemented', `this server runs no pods: ${name} has nothing to connect to`)
 }
 
-function contextOf(request: ServerRequest, name: string): VerbContext {
+function contextOf(request: ServerRequest, endpoint: Endpoint, name: string): VerbContext {
   const { deps, exchange, info } = request
   return {
     verbs: deps.verbs,
     user: request.user,
-    namespace: info.namespace,
+    // A namespace is in itself for authorization and admission, and in none for the store.
+    namespace: endpoint.definition.namespaced ? info.namespace : '',
     name,
     subresource: info.subresource,
     query: request.query,
@@ -212,7 +213,7 @@ function send(request: ServerRequest, result: Result, format: Format): void | Pr
 async function watch(request: ServerRequest, endpoint: Endpoint, pathName: string): Promise<void> {
   const { deps, exchange, query } = request
   const format = formatOf(request, true)
-  const context = contextOf(request, '')
+  const context = contextOf(request, endpoint, '')
   const started = await watchObjects(context, endpoint, pathName)
   const seconds = started.options.timeoutSeconds
   const timeoutMs = seconds !== undefined && seconds > 0 ? seconds * 1000 : deps.minWatchTimeoutMs * (1 + deps.random())

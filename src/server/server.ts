@@ -3,52 +3,42 @@
  *
  * @module
  */
-import { createPublicKey, randomInt, randomUUID } from 'node:crypto'
+import { randomInt, randomUUID } from 'node:crypto'
 import { admissionChain } from '../admission/chain.ts'
-import { namespaceLifecycle } from '../admission/namespacelifecycle.ts'
+import type { ServedAs } from '../admission/ownerreferencespermission.ts'
+import { defaultAdmissionPlugins } from '../admission/plugins.ts'
 import type { KubeObject } from '../api/object.ts'
 import { decodeProtobuf } from '../api/protobuf.ts'
 import { builtinSchemas } from '../api/schemas.ts'
-import { anonymousAuthenticator } from '../authentication/anonymous.ts'
-import type { Authenticator } from '../authentication/authenticator.ts'
-import { bearerAuthenticator, webSocketAuthenticator } from '../authentication/bearer.ts'
-import { authenticationChain } from '../authentication/chain.ts'
-import { ServiceAccountAuthenticator } from '../authentication/serviceaccount.ts'
-import { type TokenAuthenticator, tokenUnion } from '../authentication/token.ts'
-import { tokenFileAuthenticator } from '../authentication/tokenfile.ts'
-import type { UserInfo } from '../authentication/user.ts'
-import { x509Authenticator } from '../authentication/x509.ts'
-import { alwaysAllowAuthorizer } from '../authorization/alwaysallow.ts'
+import { isStatusError } from '../api/status.ts'
+import type { ResourceQuota } from '../api/types/core/v1.ts'
 import { alwaysDenyAuthorizer } from '../authorization/alwaysdeny.ts'
 import type { Authorizer } from '../authorization/authorizer.ts'
-import { rbacAuthorizer } from '../authorization/rbac.ts'
-import { systemMastersAuthorizer } from '../authorization/systemmasters.ts'
-import { unionAuthorizer } from '../authorization/union.ts'
+import { Impersonator } from '../authorization/impersonation.ts'
 import { layoutCodec } from '../cache/layout.ts'
 import type { Cache, ResourceCache } from '../cache/cache.ts'
 import { openCache } from '../cache/live-cache.ts'
 import type { ClientFactory } from '../client/client.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { startControllers } from '../controllers/controllers.ts'
-import { parseCertificates } from '../pki/certificate.ts'
 import { RbacIndex } from '../rbac/index.ts'
 import { registryAccess } from '../registry/access.ts'
 import { Registry } from '../registry/endpoint.ts'
-import type { ResourceDefinition, World } from '../registry/resource.ts'
+import type { RegistryAccess, ResourceDefinition, World } from '../registry/resource.ts'
 import { servedDefinitions } from '../registry/served.ts'
 import type { Verbs } from '../registry/verbs/context.ts'
 import { KeyedQueue } from '../registry/verbs/keyed-queue.ts'
 import { openEmbeddedStore } from '../storage/embedded/embedded-store.ts'
 import type { Store } from '../storage/store.ts'
-import { localSigner, type TokenIssuer, tokenIssuer } from '../token/issuer.ts'
-import { signingKeyFromPem, staticKeySource, verificationKey, verificationKeysFromPem } from '../token/keys.ts'
-import { TokenVerifier } from '../token/verify.ts'
+import { authorizerOf, impersonation } from './access.ts'
 import { bootstrapNamespaces, bootstrapRbac } from './bootstrap.ts'
 import { Discovery } from './discovery.ts'
 import { createHandler, createInternalHandler, type Handle, type HandlerDeps } from './handler.ts'
 import type { HealthCheck } from './health.ts'
+import { identityOf } from './identity.ts'
 import { listen } from './listener.ts'
 import { localClients } from './local-client.ts'
+import { oidcRoutes } from './oidc-routes.ts'
 import type { RequestObserver } from './observe.ts'
 import { controllerSelected, type ServerLog, type ServerOptions, type StoreOptions } from './options.ts'
 import { pathRoutes } from './routes.ts'
@@ -76,19 +66,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const compaction = options.store.kind === 'etcd' ? { compactionIntervalMs: options.store.compactionIntervalSeconds * 1000 } : {}
   const cache = await openCache(store, clock, { ...compaction, report: (err) => log.error({ err }, 'cache problem') })
 
-  const signing = signingKeyFromPem(options.serviceAccount.signingKey)
-  const accepted = options.serviceAccount.keys.flatMap(verificationKeysFromPem)
-  const keys = staticKeySource(accepted.length > 0 ? accepted : [verificationKey(createPublicKey(signing.privateKey))])
-  const issuer = tokenIssuer({
-    // At least one issuer is there: the command line and the defaults see to it.
-    issuers: options.serviceAccount.issuers as [string, ...string[]],
-    apiAudiences: options.apiAudiences,
-    signer: localSigner(() => signing),
-    extendExpiration: options.serviceAccount.extendExpiration,
-    ...(options.serviceAccount.maxTokenExpirationSeconds === undefined ? {} : { maxExpirationSeconds: options.serviceAccount.maxTokenExpirationSeconds }),
-  })
-  const verifier = new TokenVerifier({ keys, issuers: issuer.issuers, apiAudiences: issuer.apiAudiences })
-
+  const { keys, issuer, chain } = identityOf(options, cache, clock)
   const registry = new Registry(builtinSchemas)
   const authorizer: { current: Authorizer } = { current: alwaysDenyAuthorizer }
   const world: World = {
@@ -105,28 +83,43 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       eventTTLSeconds: options.eventTtlSeconds,
     },
   }
-  const accounts = new ServiceAccountAuthenticator({ verifier, cache, clock, lookup: options.serviceAccount.lookup })
-  await registerAll(registry, cache, servedDefinitions({ issuer, tokens: accounts }))
+  await registerAll(registry, cache, servedDefinitions({ issuer, chain }))
   const index = new RbacIndex()
   index.follow(cache)
-  authorizer.current = authorizerOf(options, index)
-  const authenticator = authenticatorOf(options, clock, accounts, issuer)
+  authorizer.current = authorizerOf(options.authorizationModes, cache, index)
+  world.rbac = index
 
-  const admission = admissionChain([namespaceLifecycle({ cache, clock })])
-  const verbs: Verbs = { registry, store, world, admission, queue: new KeyedQueue(), access: registryAccess(() => verbs) }
+  const access = registryAccess(() => verbs)
+  world.registry = access
+  const admission = admissionChain(
+    defaultAdmissionPlugins(
+      {
+        cache,
+        clock,
+        waitingClock: systemClock,
+        authorizer: world.authorizer,
+        randomSuffix: world.randomSuffix,
+        servedAs: (apiVersion, kind) => servedAs(registry, apiVersion, kind),
+        updateQuotaStatus: (key, change) => updateQuotaStatus(access, key, change),
+        tolerationSeconds: { notReady: options.admission.defaultNotReadyTolerationSeconds, unreachable: options.admission.defaultUnreachableTolerationSeconds },
+      },
+      options.admission,
+    ),
+  )
+  const verbs: Verbs = { registry, store, world, admission, queue: new KeyedQueue(), access }
   const discovery = new Discovery(registry)
   const readiness = { ready: false, stopping: false }
   const checks = healthChecks(cache, readiness)
-  const address = () => `${options.externalHostname ?? options.bindAddress}:${port}`
   let port = options.securePort
+  const address = () => `${options.externalHostname ?? options.bindAddress}:${port}`
   const deps: HandlerDeps = {
     verbs,
-    authenticator,
+    authenticator: chain,
     authorizer: world.authorizer,
-    impersonate: (_request, user: UserInfo) => user,
+    impersonate: impersonation(new Impersonator(world.authorizer)),
     fairness: undefined,
     observer: UNOBSERVED,
-    paths: pathRoutes({ discovery, serverAddress: address, emulatedMinor: options.emulatedMinor, checks, extra: [] }),
+    paths: pathRoutes({ discovery, serverAddress: address, emulatedMinor: options.emulatedMinor, checks, extra: oidcRoutes({ issuer: issuer.issuer, jwksUri: options.serviceAccount.jwksURI, externalAddress: address(), keys }, log) }),
     clock,
     log,
     requestTimeoutMs: options.requestTimeoutSeconds * 1000,
@@ -176,9 +169,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-function openStore(options: StoreOptions, clock: Clock): Promise<Store> {
+async function openStore(options: StoreOptions, clock: Clock): Promise<Store> {
   if (options.kind === 'embedded') return openEmbeddedStore({ dir: options.dataDir, clock })
-  throw new TypeError('no such store')
+  // Loaded only here: grpc is heavy, and an embedded store needs none of it.
+  const { openEtcdStore } = await import('../storage/etcd/etcd-store.ts')
+  const { servers, prefix, ca, certificate, key } = options
+  return openEtcdStore({ servers, prefix, clock, ...(ca === undefined ? {} : { ca }), ...(certificate === undefined ? {} : { certificate }), ...(key === undefined ? {} : { key }) })
 }
 
 /** Versions of one object share one cache, under the name of the first. */
@@ -199,34 +195,20 @@ function decodeForeign(value: Uint8Array): KubeObject {
   return object
 }
 
-function authorizerOf(options: ServerOptions, index: RbacIndex): Authorizer {
-  const modes = options.authorizationModes.map((mode): Authorizer | undefined => {
-    switch (mode) {
-      case 'RBAC':
-        return rbacAuthorizer(index)
-      case 'AlwaysAllow':
-        return alwaysAllowAuthorizer
-      case 'AlwaysDeny':
-        return alwaysDenyAuthorizer
-      case 'Node':
-        return undefined
-    }
-  })
-  return unionAuthorizer([systemMastersAuthorizer, ...modes.filter((one) => one !== undefined)])
+function servedAs(registry: Registry, apiVersion: string, kind: string): ServedAs[] {
+  const found: ServedAs[] = []
+  for (const { gvk, gr, definition, apiVersion: served } of registry.endpoints()) {
+    if (served === apiVersion && gvk.kind === kind) found.push({ group: gr.group, version: gvk.version, resource: gr.resource, namespaced: definition.namespaced })
+  }
+  return found
 }
 
-function authenticatorOf(options: ServerOptions, clock: Clock, accounts: TokenAuthenticator, issuer: TokenIssuer): Authenticator {
-  const tokens: TokenAuthenticator[] = []
-  if (options.staticTokens.length > 0) tokens.push(tokenFileAuthenticator(new Map(options.staticTokens.map(({ token, username, uid, groups }) => [token, { username, uid, groups }]))))
-  tokens.push(accounts)
-  const union = tokenUnion(tokens)
-  const members: Authenticator[] = []
-  if (options.clientCA !== undefined) {
-    const authorities = parseCertificates(options.clientCA)
-    members.push(x509Authenticator({ authorities: () => authorities, clock }))
+async function updateQuotaStatus(access: RegistryAccess, key: { namespace: string; name: string }, change: (quota: ResourceQuota) => void): Promise<void> {
+  try {
+    await access.update('v1/resourcequotas', key, change, { subresource: 'status' })
+  } catch (error) {
+    if (!isStatusError(error, 'NotFound')) throw error
   }
-  members.push(bearerAuthenticator(union), webSocketAuthenticator(union))
-  return authenticationChain({ members, apiAudiences: issuer.apiAudiences, ...(options.anonymousAuth ? { anonymous: anonymousAuthenticator() } : {}) })
 }
 
 function healthChecks(cache: Cache, readiness: { ready: boolean; stopping: boolean }): Record<'healthz' | 'livez' | 'readyz', HealthCheck[]> {

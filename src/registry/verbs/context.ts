@@ -3,14 +3,14 @@
  *
  * @module
  */
-import type { KubeObject, NamespacedName } from '../../api/object.ts'
+import type { KubeObject } from '../../api/object.ts'
 import type { Status } from '../../api/status.ts'
 import type { AdmissionRequest, Operation } from '../../admission/admission.ts'
 import type { UserInfo } from '../../authentication/user.ts'
 import type { CachedObject } from '../../cache/cache.ts'
 import type { Store } from '../../storage/store.ts'
 import type { Endpoint, Registry } from '../endpoint.ts'
-import type { RegistryAccess, Verb, World, Write } from '../resource.ts'
+import type { RegistryAccess, World, Write } from '../resource.ts'
 import type { KeyedQueue } from './keyed-queue.ts'
 
 /** Runs the admission plugins; made once per server. */
@@ -112,7 +112,7 @@ export function admissionRequest(
     resource: endpoint.gr.resource,
     subresource: context.subresource,
     kind: endpoint.gvk,
-    namespace: context.namespace,
+    namespace: isNamespace(endpoint) ? subject.name : context.namespace,
     name: subject.name,
     object: subject.object,
     oldObject: subject.oldObject,
@@ -124,10 +124,7 @@ export function admissionRequest(
   }
 }
 
-export function keyOf(context: VerbContext): NamespacedName {
-  return { namespace: context.namespace, name: context.name }
-}
-
-export function supports(endpoint: Endpoint, verb: Verb): boolean {
-  return endpoint.definition.verbs.includes(verb)
+/** A namespace is in itself: admission sees it so. */
+function isNamespace({ gr }: Endpoint): boolean {
+  return gr.group === '' && gr.resource === 'namespaces'
 }

@@ -18,8 +18,6 @@ export async function create(context: VerbContext, endpoint: Endpoint): Promise<
   const options = writeOptions(context.query, 'CreateOptions')
   const object = await decodeRequestObject(context, endpoint, options.fieldValidation)
   applyDefaults(endpoint, object)
-  // The namespace of a namespace is itself: admission and authorization see it so.
-  if (endpoint.gr.resource === 'namespaces' && endpoint.gr.group === '') context.namespace = object.metadata?.name ?? ''
   return createObject(context, endpoint, object, options)
 }
 

@@ -4,6 +4,7 @@
  * @see apiserver/pkg/storage/{continue.go,etcd3/store.go}, apimachinery/pkg/apis/meta/internalversion/validation/validation.go
  * @module
  */
+import { parseJson } from '../../api/json.ts'
 import { type FieldError, forbiddenField, notSupported } from '../../api/field.ts'
 import { badRequest, expired, failure, invalid, quote, StatusError } from '../../api/status.ts'
 import type { CachedObject, Snapshot } from '../../cache/cache.ts'
@@ -139,7 +140,8 @@ function parseListRevision(text: string): number {
   try {
     return parseRevision(text)
   } catch (error) {
-    throw badRequest(`invalid resource version: ${quote(text)}`, { cause: error })
+    const why = /^\d+$/.test(text) ? 'value out of range' : 'invalid syntax'
+    throw badRequest(`invalid resource version: resourceVersion: Invalid value: ${quote(text)}: strconv.ParseUint: parsing ${quote(text)}: ${why}`, { cause: error })
   }
 }
 
@@ -174,17 +176,18 @@ export function encodeContinue(revision: number, start: string): string {
 }
 
 function decodeContinue(token: string): { revision: number; start: string } {
-  const fail = (why: string) => badRequest(`continue key is not valid: ${why}`)
-  if (!/^[A-Za-z0-9_-]*$/.test(token)) throw fail(`illegal base64 data at input byte ${token.search(/[^A-Za-z0-9_-]/)}`)
+  const fail = (why: string, cause?: unknown) => badRequest(`invalid continue token: continue key is not valid: ${why}`, { cause })
+  const stray = token.search(/[^A-Za-z0-9_-]/)
+  if (stray !== -1 || token.length % 4 === 1) throw fail(`illegal base64 data at input byte ${stray === -1 ? token.length - 1 : stray}`)
   let parsed: { v?: unknown; rv?: unknown; start?: unknown }
   try {
-    parsed = JSON.parse(Buffer.from(token, 'base64url').toString())
+    parsed = parseJson(Buffer.from(token, 'base64url')).value
   } catch (error) {
-    throw badRequest(`continue key is not valid: ${(error as Error).message}`, { cause: error })
+    throw fail((error as Error).message, error)
   }
-  if (parsed?.v !== 'meta.k8s.io/v1') throw fail(`server does not recognize this encoded version ${quote(String(parsed?.v ?? ''))}`)
-  const { rv = 0, start = '' } = parsed
-  if (rv === 0) throw badRequest('continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)')
+  const { v = '', rv = 0, start = '' } = parsed ?? {}
+  if (v !== 'meta.k8s.io/v1') throw fail(`server does not recognize this encoded version ${quote(String(v))}`)
+  if (rv === 0) throw fail('incorrect encoded start resourceVersion (version meta.k8s.io/v1)')
   if (typeof start !== 'string' || start === '') throw fail('encoded start key empty (version meta.k8s.io/v1)')
   if (typeof rv !== 'number' || start.includes('//') || /(^|\/)\.{1,2}(\/|$)/.test(start)) throw fail(`invalid start key: ${start}`)
   return { revision: rv, start }
