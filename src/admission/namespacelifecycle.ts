@@ -19,7 +19,7 @@ const IMMORTAL = new Set(['default', 'kube-system', 'kube-public'])
 const FORCED_FRESH_MS = 30_000
 const REMEMBERED_DELETIONS = 100
 
-export function namespaceLifecycle({ cache, clock }: { cache: Cache; clock: Clock }): AdmissionPlugin {
+export function namespaceLifecycle({ cache, clock }: { cache: Pick<Cache, 'resource' | 'fresh'>; clock: Clock }): AdmissionPlugin {
   const deletedUntilMs = new Map<string, number>()
 
   const phaseOf = (namespace: string): string | undefined => {
