@@ -47,6 +47,7 @@ export const namespaces = define<Namespace>({
     validate: validateNamespace,
     validateUpdate: validateNamespace,
     allowUnconditionalUpdate: true,
+    returnsDeletedObject: true,
     markDeleting(namespace) {
       namespace.status = { ...namespace.status, phase: 'Terminating' }
     },

@@ -10,6 +10,7 @@ import { groupResourceName } from '../../api/object.ts'
 import type { IPAddress, ParentReference, ServiceCIDR } from '../../api/types/networking/v1.ts'
 import { parseCIDR, validateCIDR, validateIP } from '../ip.ts'
 import { ALL_VERBS, define } from '../resource.ts'
+import { keepMetadata } from '../status-metadata.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
 import { dns1123SubdomainErrors, each, nameIsDNSSubdomain, pathSegmentErrors, validateImmutable } from '../validation.ts'
 
@@ -83,13 +84,6 @@ export const serviceCIDRs = define<ServiceCIDR>({
     },
   },
 })
-
-/** A status write changes nothing of the metadata but the managed fields. */
-function keepMetadata(range: ServiceCIDR, old: ServiceCIDR): void {
-  const { managedFields } = range.metadata ?? {}
-  const { labels, annotations, finalizers, ownerReferences } = old.metadata ?? {}
-  range.metadata = { ...range.metadata, managedFields, labels, annotations, finalizers, ownerReferences }
-}
 
 function validateRanges(cidrs: readonly string[]): FieldError[] {
   const field = 'spec.cidrs'
