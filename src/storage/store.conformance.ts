@@ -317,7 +317,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
         expect(heard.events[2]).toMatchObject({ type: 'delete', key: '/registry/events/x' })
         expect(text(heard.events[2]!.value)).toBe('short')
         expect((await store.range('/registry/events/')).values.map(({ key }) => key)).toEqual(['/registry/events/y'])
-      })
+      }, 60_000)
 
       test('an update without one lets the key stay', async () => {
         const created = done(await store.create('/registry/events/x', bytes('short'), { ttlSeconds: 1 }))
@@ -327,7 +327,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
         await under.passSeconds(1)
         await until(() => heard.events.length > 0)
         expect((await store.range('/registry/events/')).values.map(({ key }) => key)).toEqual(['/registry/events/x'])
-      })
+      }, 60_000)
     })
 
     test('knows how large it is, or says that it does not', async () => {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { closeSync, mkdirSync, openSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import type { Clock } from '../../clock.ts'
 import { RevisionStore } from '../revision-store.ts'
 import { type Store, StoreUnavailableError } from '../store.ts'
@@ -37,10 +37,21 @@ export async function openEmbeddedStore({ dir, clock, signal, historyLimit }: Em
 /** Secrets are in there: for the owner only. SQLite gives its companions the same mode. */
 function prepareFile(dir: string, file: string): void {
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    const made = mkdirSync(dir, { recursive: true, mode: 0o700 })
     closeSync(openSync(file, 'a', 0o600))
+    if (made !== undefined) syncFolders(resolve(dir), dirname(resolve(made)))
   } catch (error) {
     throw new StoreUnavailableError(text(dir, error as NodeJS.ErrnoException), { cause: error })
+  }
+}
+
+/** New folders must outlive a power cut as their contents do. From the innermost to `last`. */
+function syncFolders(innermost: string, last: string): void {
+  for (let folder = innermost; ; folder = dirname(folder)) {
+    const descriptor = openSync(folder, 'r')
+    fsyncSync(descriptor)
+    closeSync(descriptor)
+    if (folder === last) return
   }
 }
 

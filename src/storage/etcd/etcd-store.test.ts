@@ -1,3 +1,7 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../clock.ts'
 import { describeStore, done, until } from '../store.conformance.ts'
@@ -58,14 +62,14 @@ describe.skipIf(missing !== undefined)('etcd', () => {
     await Promise.all([ours.close(), others.close()])
   })
 
-  test('a list longer than a page comes whole', async () => {
-    const store = await open()
-    for (let n = 0; n < 10_050; n += 150) {
-      await Promise.all(Array.from({ length: 150 }, (_, m) => store.create(`/registry/a/${n + m + 100_000}`, Buffer.from('x'))))
-    }
-    const { values, more } = await store.range('/registry/a/')
-    expect([values.length, more]).toEqual([10_050, false])
-    expect(new Set(values.map(({ key }) => key)).size).toBe(10_050)
+  test('a list longer than a page comes whole, of one moment', async () => {
+    const prefix = `/registry-${++prefixes}`
+    const store = await openEtcdStore({ servers: [etcd.url], prefix, clock: systemClock, pageKeys: 100 })
+    await Promise.all(Array.from({ length: 1050 }, (_, n) => store.create(`/registry/a/${n + 10_000}`, Buffer.from('x'))))
+    const [{ values, more }] = await Promise.all([store.range('/registry/a/'), store.create('/registry/a/9', Buffer.from('x'))])
+    expect(more).toBe(false)
+    expect(new Set(values.map(({ key }) => key)).size).toBe(values.length)
+    expect(values.length).toBeGreaterThanOrEqual(1050)
     await store.close()
   }, 60_000)
 
@@ -87,6 +91,47 @@ describe.skipIf(missing !== undefined)('etcd', () => {
   test('a missing certificate file is a clear error', async () => {
     const opening = openEtcdStore({ servers: ['https://127.0.0.1:1'], caFile: '/nowhere/ca.crt', clock: systemClock })
     await expect(opening).rejects.toThrow('/nowhere/ca.crt')
+  })
+})
+
+const noTls = missing ?? opensslMissing()
+if (noTls !== undefined) console.warn(`SKIPPED, etcd behind TLS: ${noTls}`)
+
+describe.skipIf(noTls !== undefined)('an etcd behind TLS', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'podpass-etcd-tls-'))
+  const file = (name: string) => join(dir, name)
+  let etcd: EtcdProcess
+  beforeAll(async () => {
+    certificate({ path: file('ca') })
+    certificate({ path: file('server'), issuer: file('ca') })
+    certificate({ path: file('client'), issuer: file('ca') })
+    certificate({ path: file('stranger') })
+    etcd = await startEtcd({ tls: { ca: file('ca.crt'), cert: file('server.crt'), key: file('server.key') } })
+  })
+  afterAll(async () => {
+    await etcd.dispose()
+    rmSync(dir, { recursive: true })
+  })
+  const open = (ca: string, client: string) =>
+    openEtcdStore({
+      servers: [etcd.url],
+      caFile: file(`${ca}.crt`),
+      certFile: file(`${client}.crt`),
+      keyFile: file(`${client}.key`),
+      clock: systemClock,
+      openTimeoutMs: 1000,
+    })
+
+  test('is reached with the right certificates', async () => {
+    const store = await open('ca', 'client')
+    const revision = done(await store.create('/registry/a/x', Buffer.from('x')))
+    expect((await store.get('/registry/a/x'))!.revision).toBe(revision)
+    await store.close()
+  })
+
+  test('is not reached with those of a stranger, nor is a stranger taken for it', async () => {
+    await expect(open('ca', 'stranger')).rejects.toBeInstanceOf(StoreUnavailableError)
+    await expect(open('stranger', 'client')).rejects.toBeInstanceOf(StoreUnavailableError)
   })
 })
 
@@ -177,6 +222,38 @@ describe.skipIf(missing !== undefined)('an etcd that goes away', () => {
     relay.close()
   }, 60_000)
 })
+
+/** A key and a certificate for 127.0.0.1 at `path`, signed by itself or by `issuer`. */
+function certificate({ path, issuer }: { path: string; issuer?: string }): void {
+  const signedBy = issuer === undefined ? [] : ['-CA', `${issuer}.crt`, '-CAkey', `${issuer}.key`]
+  const constraints = `basicConstraints=critical,CA:${issuer === undefined ? 'TRUE' : 'FALSE'}`
+  execFileSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-days',
+      '1',
+      '-subj',
+      `/CN=${basename(path)}`,
+    ].concat(['-keyout', `${path}.key`, '-out', `${path}.crt`, '-addext', 'subjectAltName=IP:127.0.0.1', '-addext', constraints], signedBy),
+    { stdio: 'ignore' },
+  )
+}
+
+function opensslMissing(): string | undefined {
+  try {
+    execFileSync('openssl', ['version'], { stdio: 'ignore' })
+    return undefined
+  } catch {
+    return 'no openssl on this machine to make certificates'
+  }
+}
 
 /** A TCP relay that can be cut. */
 async function startRelay(target: number) {

@@ -24,8 +24,6 @@ import { LogWatch } from './log-watch.ts'
 import { compact, guardedWrite, type KeyValue, range, status, type WatchResponse } from './messages.ts'
 import { type EtcdServers, EtcdTransport } from './transport.ts'
 
-/** Keys read at once; small pages are expensive for etcd. */
-const PAGE_KEYS = 10_000
 /** How long a write or a consistent read waits for our watch. */
 const WATCH_TIMEOUT_MS = 10_000
 /** How often etcd is asked where it stands when nobody else asks. */
@@ -42,6 +40,8 @@ export interface EtcdStoreOptions extends EtcdServers {
   clock: Clock
   /** How long to wait for a first answer. */
   openTimeoutMs?: number
+  /** Keys read at once where the caller sets no limit; small pages are expensive for etcd. */
+  pageKeys?: number
 }
 
 interface Attached {
@@ -51,11 +51,16 @@ interface Attached {
 }
 
 /** Throws StoreUnavailableError when no server answers. */
-export async function openEtcdStore({ prefix = '/registry', openTimeoutMs = 10_000, ...servers }: EtcdStoreOptions): Promise<Store> {
+export async function openEtcdStore({
+  prefix = '/registry',
+  openTimeoutMs = 10_000,
+  pageKeys = 10_000,
+  ...servers
+}: EtcdStoreOptions): Promise<Store> {
   const transport = await EtcdTransport.open(servers)
   try {
     const { revision } = await transport.read(range, { key: Buffer.from(prefix), countOnly: true }, openTimeoutMs)
-    return new EtcdStore(transport, `/${prefix.replace(/^\/+|\/+$/g, '')}/`, revision)
+    return new EtcdStore(transport, `/${prefix.replace(/^\/+|\/+$/g, '')}/`, revision, pageKeys)
   } catch (error) {
     transport.close()
     throw error
@@ -66,6 +71,7 @@ class EtcdStore implements Store {
   readonly alwaysFresh = false
   readonly #transport: EtcdTransport
   readonly #prefix: string
+  readonly #pageKeys: number
   readonly #leases: Leases
   readonly #watch: LogWatch
   readonly #watching: Promise<void>
@@ -80,7 +86,8 @@ class EtcdStore implements Store {
   #inTouchMs = performance.now()
   #cancelProbe: () => void = () => {}
 
-  constructor(transport: EtcdTransport, prefix: string, revision: number) {
+  constructor(transport: EtcdTransport, prefix: string, revision: number, pageKeys: number) {
+    this.#pageKeys = pageKeys
     this.#transport = transport
     this.#prefix = prefix
     this.#leases = new Leases(transport)
@@ -126,7 +133,7 @@ class EtcdStore implements Store {
     const page: RangePage = { values: [], revision, more: false }
     let key = Buffer.compare(start, from) > 0 ? start : from
     for (;;) {
-      const wanted = limit > 0 ? limit - page.values.length : PAGE_KEYS
+      const wanted = limit > 0 ? limit - page.values.length : this.#pageKeys
       const response = await this.#rangeOnce({ key, rangeEnd, limit: wanted, revision: page.revision })
       // All further pages are of the same moment.
       if (page.revision === 0) page.revision = response.revision

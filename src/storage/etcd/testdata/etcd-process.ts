@@ -31,14 +31,28 @@ export function etcdMissing(): string | undefined {
   }
 }
 
-export async function startEtcd(): Promise<EtcdProcess> {
+/** @param tls PEM files; both sides must show a certificate of the CA then. */
+export async function startEtcd({ tls }: { tls?: { ca: string; cert: string; key: string } } = {}): Promise<EtcdProcess> {
   const dir = mkdtempSync(join(tmpdir(), 'podpass-etcd-'))
-  const [clientPort, peerPort] = await Promise.all([freePort(), freePort()])
-  const url = `http://127.0.0.1:${clientPort}`
+  const [clientPort, peerPort, metricsPort] = await Promise.all([freePort(), freePort(), freePort()])
+  const url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${clientPort}`
+  const metrics = `http://127.0.0.1:${metricsPort}`
   const peer = `http://127.0.0.1:${peerPort}`
   let child: ChildProcess | undefined
   const start = async () => {
-    const args = ['--data-dir', dir, '--listen-client-urls', url, '--advertise-client-urls', url, '--listen-peer-urls', peer]
+    const args = [
+      '--data-dir',
+      dir,
+      '--listen-client-urls',
+      url,
+      '--advertise-client-urls',
+      url,
+      '--listen-peer-urls',
+      peer,
+      '--listen-metrics-urls',
+      metrics,
+    ]
+    if (tls !== undefined) args.push('--client-cert-auth', '--trusted-ca-file', tls.ca, '--cert-file', tls.cert, '--key-file', tls.key)
     child = spawn(
       'etcd',
       [...args, '--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`, '--log-level', 'error', '--logger', 'zap'],
@@ -47,7 +61,7 @@ export async function startEtcd(): Promise<EtcdProcess> {
       },
     )
     child.unref()
-    await healthy(url)
+    await healthy(metrics)
   }
   const end = async (signal: NodeJS.Signals) => {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
