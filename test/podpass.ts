@@ -29,6 +29,8 @@ export interface Running {
   url: string
   port: number
   pid: number
+  /** What it was started with, program first. */
+  command: readonly string[]
   /** Removed by `stop`; holds the store and `pki/`. */
   folder: string
   /** Path of a file that `wire.mjs pki` made: `file('admin.kubeconfig')`. */
@@ -40,6 +42,8 @@ export interface Running {
   hasEnded(): boolean
   /** Ends the process and starts it again on the same port and store; `pid` changes. */
   restart(): Promise<void>
+  /** Ends the process and keeps its store, until `stop`. */
+  stopKeeping(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -189,6 +193,7 @@ export async function startServe(store: StoreKind, flags: readonly string[] = ['
     get pid() {
       return serve.child.pid as number
     },
+    command: [process.execPath, ...args],
     folder,
     file,
     log: () => serve.log(),
@@ -196,6 +201,7 @@ export async function startServe(store: StoreKind, flags: readonly string[] = ['
       return serve.ended
     },
     hasEnded: () => serve.ended.aborted,
+    stopKeeping: () => serve.stop(),
     async restart() {
       await serve.stop()
       serve = startProcess(process.execPath, args)
