@@ -1,0 +1,174 @@
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
+import { createLocalJWKSet, jwtVerify } from 'jose'
+import { describe, expect, test } from 'vitest'
+import type { Clock } from '../clock.ts'
+import { tokenClaims } from './claims.ts'
+import { localSigner } from './issuer.ts'
+import { type KeyLife, KeyRing, type RingKey, retired, rotated } from './keyring.ts'
+import { signingKey, verificationKey } from './keys.ts'
+import { TokenVerifier } from './verify.ts'
+
+const ISSUER = 'https://kubernetes.default.svc'
+const START_MS = 1_750_000_000_000
+const HOUR_MS = 3_600_000
+
+function newKey(): RingKey {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  return { verification: verificationKey(createPublicKey(privateKey)), signing: signingKey(privateKey) }
+}
+
+interface TurnedClock extends Clock {
+  ms: number
+}
+const clockAt = (ms: number): TurnedClock => {
+  const clock: TurnedClock = { ms, nowMs: () => clock.ms, after: () => () => {} }
+  return clock
+}
+
+function ringOf(clock: Clock, keys: RingKey[]): KeyRing {
+  const ring = new KeyRing({ clock, keys: [], lives: [] })
+  for (const key of keys) ring.prepare(key)
+  ring.rotate(keys[0]!.verification.kid)
+  return ring
+}
+
+const states = (ring: KeyRing) => ring.list().map(({ state }) => state)
+
+describe('a key', () => {
+  const [first, second] = [newKey(), newKey()]
+  const kid = second.verification.kid
+
+  test('is prepared, published, active and retired in its time', () => {
+    const clock = clockAt(START_MS)
+    const ring = ringOf(clock, [first, second])
+    expect(states(ring)).toEqual(['active', 'prepared'])
+    expect(ring.all().length).toBe(1)
+    ring.rotate(kid, 2 * 3600)
+    expect(states(ring)).toEqual(['active', 'published'])
+    expect(ring.all().length).toBe(2)
+    clock.ms += HOUR_MS - 1
+    expect(ring.active().kid).toBe(first.verification.kid)
+    clock.ms += 1
+    expect(ring.active().kid).toBe(kid)
+    expect(states(ring)).toEqual(['published', 'active'])
+    clock.ms += 2 * HOUR_MS + 59_999
+    expect(ring.all().length).toBe(2)
+    clock.ms += 1
+    expect(states(ring)).toEqual(['retired', 'active'])
+    expect(ring.all().map((key) => key.kid)).toEqual([kid])
+  })
+
+  test('is kept as long as the longest token that it signed, even one signed after the rotation began', () => {
+    const clock = clockAt(START_MS)
+    const ring = ringOf(clock, [first, second])
+    ring.rotate(kid, 3600)
+    ring.noteExpiry(START_MS / 1000 + 30 * 86_400)
+    clock.ms += 30 * 86_400_000
+    expect(ring.all().length).toBe(2)
+    clock.ms += 3 * 86_400_000
+    expect(ring.all().length).toBe(1)
+  })
+
+  test('that signs is not retired, and one that has had its turn does not come again', () => {
+    const clock = clockAt(START_MS)
+    const ring = ringOf(clock, [first, second])
+    expect(() => ring.retire(first.verification.kid)).toThrow('signs: rotate to another first')
+    ring.rotate(kid)
+    clock.ms += HOUR_MS
+    expect(ring.active().kid).toBe(kid)
+    expect(() => ring.rotate(first.verification.kid)).toThrow('is retired or has had its turn')
+    expect(() => ring.rotate('x')).toThrow('no key x')
+  })
+
+  test('that is retired by hand takes its tokens with it at once', async () => {
+    const clock = clockAt(START_MS)
+    const ring = ringOf(clock, [first, second])
+    const verifier = new TokenVerifier({ keys: ring, issuers: [ISSUER], apiAudiences: [ISSUER] })
+    const token = await localSigner(() => ring.active()).sign(claims(clock.ms, 'j'))
+    expect(verifier.verifyToken(token, { nowMs: clock.ms }).ok).toBe(true)
+    ring.rotate(kid)
+    clock.ms += HOUR_MS
+    expect(verifier.verifyToken(token, { nowMs: clock.ms }).ok).toBe(true)
+    ring.retire(first.verification.kid)
+    expect(verifier.verifyToken(token, { nowMs: clock.ms })).toEqual({ ok: false, rejection: { reason: 'UnknownKey' } })
+  })
+})
+
+function claims(nowMs: number, jti: string) {
+  return tokenClaims({
+    issuer: ISSUER,
+    account: { namespace: 'n', name: 'a', uid: 'u' },
+    binding: { kind: 'None' },
+    audiences: [ISSUER],
+    expirationSeconds: 2 * 3600,
+    nowSeconds: nowMs / 1000,
+    jti,
+  })
+}
+
+test('a relying party that keeps the keys as long as it may knows every key it meets, through three rotations', async () => {
+  const clock = clockAt(START_MS)
+  const keys = [newKey(), newKey(), newKey(), newKey()]
+  const ring = ringOf(clock, keys)
+  const verifier = new TokenVerifier({ keys: ring, issuers: [ISSUER], apiAudiences: [ISSUER] })
+  const jwks = () => createLocalJWKSet({ keys: ring.all().map(({ jwk }) => ({ ...jwk })) })
+  let known = jwks()
+  let fetchedMs = clock.ms
+  const alive: { token: string; endsMs: number }[] = []
+  for (let minute = 0; minute < 24 * 60; minute += 10) {
+    clock.ms = START_MS + minute * 60_000
+    const next = keys[Math.floor(minute / 360) + 1]
+    if (minute % 360 === 120 && next !== undefined) ring.rotate(next.verification.kid, 2 * 3600)
+    // As late as it may.
+    if (clock.ms - fetchedMs >= HOUR_MS) {
+      known = jwks()
+      fetchedMs = clock.ms
+    }
+    alive.push({ token: await localSigner(() => ring.active()).sign(claims(clock.ms, `${minute}`)), endsMs: clock.ms + 2 * HOUR_MS })
+    for (const { token } of alive.filter(({ endsMs }) => endsMs > clock.ms)) {
+      expect(verifier.verifyToken(token, { nowMs: clock.ms }).ok).toBe(true)
+      await jwtVerify(token, known, { issuer: ISSUER, currentDate: new Date(clock.ms) })
+    }
+  }
+  expect(states(ring)).toEqual(['retired', 'retired', 'retired', 'active'])
+})
+
+test('lives are plain data: what one server decided reads the same on another', () => {
+  const keys = [newKey(), newKey()]
+  const clock = clockAt(START_MS)
+  let kept: readonly KeyLife[] = []
+  const ring = new KeyRing({
+    clock,
+    keys: [],
+    lives: [],
+    changed: (lives) => {
+      kept = lives
+    },
+  })
+  for (const key of keys) ring.prepare(key)
+  ring.rotate(keys[0]!.verification.kid)
+  ring.rotate(keys[1]!.verification.kid)
+  const other = new KeyRing({ clock, keys, lives: JSON.parse(JSON.stringify(kept)) })
+  clock.ms += HOUR_MS
+  expect(other.active().kid).toBe(ring.active().kid)
+  expect(other.list().map(({ state }) => state)).toEqual(ring.list().map(({ state }) => state))
+})
+
+test('keys without a life, out of files, are accepted for good', () => {
+  const [file, own] = [newKey(), newKey()]
+  const ring = new KeyRing({ clock: clockAt(START_MS), keys: [{ verification: file.verification }], lives: [] })
+  ring.prepare(own)
+  ring.rotate(own.verification.kid)
+  expect(ring.all().map(({ kid }) => kid)).toEqual([file.verification.kid, own.verification.kid])
+  expect(ring.active().kid).toBe(own.verification.kid)
+})
+
+test('rotated() and retired() change nothing in place', () => {
+  const lives: KeyLife[] = [
+    { kid: 'a', publishedAtMs: 0, activeAtMs: 0, lastExpiryMs: 0 },
+    { kid: 'b', lastExpiryMs: 0 },
+  ]
+  const before = structuredClone(lives)
+  retired(rotated(lives, 'b', { nowMs: 1 }), 'b', 2)
+  expect(lives).toEqual(before)
+})
