@@ -1,5 +1,6 @@
 /**
- * Imports point down, never up, never in a ring.
+ * Imports point down, never up, never in a ring. Types count between rooms; between files of a room they may point both ways, because
+ * nothing is left of them when the files run.
  *
  * @module
  */
@@ -28,6 +29,8 @@ const RANK = new Map(ROOMS.flatMap((rooms, row) => rooms.map((room) => [room, RO
 
 interface Import {
   specifier: string
+  /** Gone when the file runs. */
+  isTypeOnly: boolean
   line: number
 }
 
@@ -37,6 +40,7 @@ function importsOf(source: Source): Import[] {
   return patterns.flatMap((pattern) =>
     [...text.matchAll(pattern)].map((match) => ({
       specifier: match[1] as string,
+      isTypeOnly: /^\s*(?:import|export)\s+type\s/.test(match[0]),
       line: lineOf(text, match.index + match[0].indexOf("'")),
     })),
   )
@@ -52,12 +56,14 @@ export function importFindings(sources: readonly Source[]): string[] {
   const installedForUsers = new Set(Object.keys(manifest.dependencies ?? {}))
   const findings: string[] = []
   const graph = new Map<string, string[]>()
+  const runTimeGraph = new Map<string, string[]>()
   for (const source of sources.filter((each) => !each.isTest)) {
     const room = roomOf(source.path)
     const rank = RANK.get(room)
     if (rank === undefined) findings.push(`${source.path}: the room ${room} has no place in the house (tools/check-imports.ts)`)
     const targets: string[] = []
-    for (const { specifier, line } of importsOf(source)) {
+    const runTime: string[] = []
+    for (const { specifier, isTypeOnly, line } of importsOf(source)) {
       const at = `${source.path}:${line}`
       if (!specifier.startsWith('.')) {
         const name = specifier
@@ -73,10 +79,12 @@ export function importFindings(sources: readonly Source[]): string[] {
       if (rank !== undefined && targetRank !== undefined && targetRank > rank)
         findings.push(`${at}: ${room} imports ${roomOf(target)}, which is above it`)
       targets.push(target)
+      if (!isTypeOnly) runTime.push(target)
     }
     graph.set(source.path, targets)
+    runTimeGraph.set(source.path, runTime)
   }
-  return [...findings, ...rings(graph, 'files'), ...rings(roomGraph(graph), 'rooms')]
+  return [...findings, ...rings(runTimeGraph, 'files'), ...rings(roomGraph(graph), 'rooms')]
 }
 
 function roomGraph(files: ReadonlyMap<string, readonly string[]>): Map<string, string[]> {
