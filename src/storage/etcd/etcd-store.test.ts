@@ -106,6 +106,7 @@ describe.skipIf(noTls !== undefined)('an etcd behind TLS', () => {
     certificate({ path: file('server'), issuer: file('ca') })
     certificate({ path: file('client'), issuer: file('ca') })
     certificate({ path: file('stranger') })
+    certificate({ path: file('elsewhere'), issuer: file('ca'), address: '192.0.2.1' })
     etcd = await startEtcd({ tls: { ca: file('ca.crt'), cert: file('server.crt'), key: file('server.key') } })
   })
   afterAll(async () => {
@@ -132,6 +133,20 @@ describe.skipIf(noTls !== undefined)('an etcd behind TLS', () => {
   test('is not reached with those of a stranger, nor is a stranger taken for it', async () => {
     await expect(open('ca', 'stranger')).rejects.toBeInstanceOf(StoreUnavailableError)
     await expect(open('stranger', 'client')).rejects.toBeInstanceOf(StoreUnavailableError)
+  })
+
+  test('is not taken for one at another address', async () => {
+    const elsewhere = await startEtcd({ tls: { ca: file('ca.crt'), cert: file('elsewhere.crt'), key: file('elsewhere.key') } })
+    const opening = openEtcdStore({
+      servers: [elsewhere.url],
+      caFile: file('ca.crt'),
+      certFile: file('client.crt'),
+      keyFile: file('client.key'),
+      clock: systemClock,
+      openTimeoutMs: 1000,
+    })
+    await expect(opening).rejects.toThrow("not in the cert's list")
+    await elsewhere.dispose()
   })
 })
 
@@ -223,8 +238,8 @@ describe.skipIf(missing !== undefined)('an etcd that goes away', () => {
   }, 60_000)
 })
 
-/** A key and a certificate for 127.0.0.1 at `path`, signed by itself or by `issuer`. */
-function certificate({ path, issuer }: { path: string; issuer?: string }): void {
+/** A key and a certificate at `path`, signed by itself or by `issuer`. */
+function certificate({ path, issuer, address = '127.0.0.1' }: { path: string; issuer?: string; address?: string }): void {
   const signedBy = issuer === undefined ? [] : ['-CA', `${issuer}.crt`, '-CAkey', `${issuer}.key`]
   const constraints = `basicConstraints=critical,CA:${issuer === undefined ? 'TRUE' : 'FALSE'}`
   execFileSync(
@@ -241,7 +256,10 @@ function certificate({ path, issuer }: { path: string; issuer?: string }): void 
       '1',
       '-subj',
       `/CN=${basename(path)}`,
-    ].concat(['-keyout', `${path}.key`, '-out', `${path}.crt`, '-addext', 'subjectAltName=IP:127.0.0.1', '-addext', constraints], signedBy),
+    ].concat(
+      ['-keyout', `${path}.key`, '-out', `${path}.crt`, '-addext', `subjectAltName=IP:${address}`, '-addext', constraints],
+      signedBy,
+    ),
     { stdio: 'ignore' },
   )
 }

@@ -4,7 +4,9 @@
  * @module
  */
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
+import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import type { ChannelCredentials, Client, ClientDuplexStream, ServiceError } from '@grpc/grpc-js'
 import { systemClock } from '../../clock.ts'
 import { CompactedError, StoreUnavailableError } from '../store.ts'
@@ -46,11 +48,14 @@ export class EtcdTransport {
   static async open(options: EtcdServers): Promise<EtcdTransport> {
     // Loaded only where there is an etcd to talk to.
     const { ChannelCredentials, Client } = await import('@grpc/grpc-js')
-    const secure = () => tlsCredentials(ChannelCredentials.createSsl, options)
     const clients = options.servers.map((server) => {
       const url = new URL(server.includes('://') ? server : `http://${server}`)
-      const credentials = url.protocol === 'https:' ? secure() : ChannelCredentials.createInsecure()
+      const host = url.hostname.replace(/^\[|\]$/g, '')
+      const secure = url.protocol === 'https:'
+      const credentials = secure ? tlsCredentials(ChannelCredentials.createSsl, host, options) : ChannelCredentials.createInsecure()
       return new Client(url.host, credentials, {
+        // An address must not be sent as a server's name; the certificate is checked against the address all the same.
+        ...(secure && isIP(host) ? { 'grpc.ssl_target_name_override': 'etcd' } : {}),
         'grpc.max_receive_message_length': -1,
         'grpc.max_send_message_length': -1,
         'grpc.initial_reconnect_backoff_ms': 100,
@@ -144,7 +149,11 @@ function unary<Request, Response>(
   })
 }
 
-function tlsCredentials(createSsl: typeof ChannelCredentials.createSsl, { caFile, certFile, keyFile }: EtcdServers): ChannelCredentials {
+function tlsCredentials(
+  createSsl: typeof ChannelCredentials.createSsl,
+  host: string,
+  { caFile, certFile, keyFile }: EtcdServers,
+): ChannelCredentials {
   const read = (file: string | undefined) => {
     if (file === undefined) return null
     try {
@@ -153,5 +162,7 @@ function tlsCredentials(createSsl: typeof ChannelCredentials.createSsl, { caFile
       throw new StoreUnavailableError(`the file ${file} for the connection to etcd cannot be read`, { cause: error })
     }
   }
-  return createSsl(read(caFile), read(keyFile), read(certFile))
+  return createSsl(read(caFile), read(keyFile), read(certFile), {
+    checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate as PeerCertificate),
+  })
 }
