@@ -4,6 +4,6 @@
 import { bundle } from '../tools/bundle.ts'
 
 export default async function setup(): Promise<void> {
-  await import('../tools/generate-types.ts')
+  await import('../tools/generate.ts')
   await bundle('src/cli/main.ts', 'dist/podpass.js')
 }

@@ -6,6 +6,6 @@ import process from 'node:process'
 import { bundle } from './bundle.ts'
 
 process.chdir(join(import.meta.dirname, '..'))
-await import('./generate-types.ts')
+await import('./generate.ts')
 const bytes = await bundle('src/cli/main.ts', 'dist/podpass.js')
 console.log(`dist/podpass.js: ${Math.round(bytes / 1024)} KiB`)
