@@ -97,6 +97,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   gracePeriodSeconds?(object: T, requested: number | undefined): number
   /** `Orphan` for Job (batch/v1) and ReplicationController; default `Background`; `none` takes no part in garbage collection. */
   defaultPropagation?: 'Background' | 'Orphan' | 'none'
+  /** Warning of a DELETE, of one or of a collection, whose options name no policy (Job: its pods stay). */
+  defaultPropagationWarning?: string
   /** Throws a StatusError when the object may not be deleted. */
   checkDelete?(object: T, write: Write): void
   /** Kept although nothing else holds it: a namespace whose `spec.finalizers` are not empty. Its deletion only marks it. */
