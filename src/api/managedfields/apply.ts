@@ -18,15 +18,8 @@ import { conflictsBeyondLastApplied, refreshLastApplied } from './last-applied.t
 import { mergeObjects } from './merge.ts'
 import { pruned, type Version } from './prune.ts'
 import { topologyOf } from './topology.ts'
-import {
-  comparisonsByVersion,
-  type FieldManagerOptions,
-  filtered,
-  reconcileOwners,
-  resetSet,
-  updateOwners,
-  withoutUnowned,
-} from './track-update.ts'
+import { comparisonsByVersion, type FieldManagerOptions, filtered, reconcileOwners, resetSet, updateOwners } from './track-update.ts'
+import { withoutUnowned } from './unowned.ts'
 import { typeErrors } from './validate.ts'
 
 export interface Apply extends FieldManagerOptions {
@@ -90,7 +83,11 @@ function nameText({ metadata }: KubeObject): string {
 /** 500: what `apply` answered does not decode; `why` is the decoder's text. */
 export function unconvertible({ config, gvk }: Pick<Apply, 'config' | 'gvk'>, why: string): StatusError {
   const kind = kindText(gvk)
-  return failure(500, '', `failed to convert new object (${nameText(config)}; ${kind}) to proper version: unable to convert unstructured object to ${kind}: ${why}`)
+  return failure(
+    500,
+    '',
+    `failed to convert new object (${nameText(config)}; ${kind}) to proper version: unable to convert unstructured object to ${kind}: ${why}`,
+  )
 }
 
 function kindText({ group, version, kind }: GroupVersionKind): string {

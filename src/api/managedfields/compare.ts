@@ -101,7 +101,7 @@ class Comparer {
       const theirs = right[name]
       if (theirs === undefined) continue
       const member = members.get(name)
-      if (member === undefined && !open) continue
+      if (member === undefined ? !open : !member.owned) continue
       const mine = left !== undefined && Object.hasOwn(left, name) && left[name] !== undefined ? left[name] : left && member?.zero
       if (mine === theirs) continue
       this.#value(mine, theirs, member === undefined ? ANY : member.type)
@@ -112,7 +112,7 @@ class Comparer {
       const mine = left[name]
       if (mine === undefined || (right !== undefined && Object.hasOwn(right, name) && right[name] !== undefined)) continue
       const member = members.get(name)
-      if (member === undefined && !open) continue
+      if (member === undefined ? !open : !member.owned) continue
       const theirs = rightZeros ? member?.zero : undefined
       if (mine === theirs) continue
       this.#value(mine, theirs, member === undefined ? ANY : member.type)

@@ -6,7 +6,7 @@
  */
 
 import { byteOrder } from '../json.ts'
-import { isObject } from '../patch/json-value.ts'
+import { hasNoMembers, isObject } from '../patch/json-value.ts'
 import type { ManagedFieldsEntry } from '../types/meta/v1.ts'
 import { type FieldSet, isEmptySet, LEAF } from './field-set.ts'
 import { canonicalElement, inOrder, scalarText } from './path-element.ts'
@@ -70,11 +70,25 @@ export function decodeEntries(entries: readonly ManagedFieldsEntry[] | null | un
 /** A set that a client sent, in its one form; undefined when it cannot be read. Elements of unknown kinds are dropped. */
 export function readFields(fields: unknown): FieldSet | undefined {
   try {
-    return isObject(fields) ? readBelow(fields).set : undefined
+    if (!isObject(fields)) return undefined
+    // Most were read from the server and come back as they were.
+    return isPlain(fields) ? (fields as FieldSet) : readBelow(fields).set
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error
   }
+}
+
+/** Whether a set is in its one form already and has nothing but names in it. */
+function isPlain(value: Record<string, unknown>): boolean {
+  for (const key in value) {
+    const below = value[key]
+    if (!isObject(below)) return false
+    if (key === '.') {
+      if (!hasNoMembers(below)) return false
+    } else if (!key.startsWith('f:') || !isPlain(below)) return false
+  }
+  return !('.' in value) || Object.keys(value).length > 1
 }
 
 function readBelow(value: Record<string, unknown>): { set: FieldSet; self: boolean } {
@@ -86,7 +100,7 @@ function readBelow(value: Record<string, unknown>): { set: FieldSet; self: boole
     const key = keys[i]!
     if (key === '.') {
       self = true
-      if (value[key] === LEAF || isEmptyObject(value[key])) continue
+      if (value[key] === LEAF || (isObject(value[key]) && hasNoMembers(value[key]))) continue
       rebuilt ??= copyUpTo(value, keys, i)
       rebuilt['.'] = LEAF
       continue
@@ -118,10 +132,6 @@ function copyUpTo(value: Record<string, unknown>, keys: readonly string[], end: 
     if (element !== undefined) copy[element] = value[keys[i]!] as FieldSet
   }
   return copy
-}
-
-function isEmptyObject(value: unknown): boolean {
-  return isObject(value) && Object.keys(value).length === 0
 }
 
 /** The entries as they are stored and served: Apply before Update, then by time, manager, version, subresource. Undefined: none. */

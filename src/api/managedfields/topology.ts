@@ -7,7 +7,9 @@
  * @module
  */
 import type { Field, Scalar, SchemaSource, StructType, ValueType } from '../schema.ts'
+import { type FieldSet, LEAF } from './field-set.ts'
 import { scalarText } from './path-element.ts'
+import { UNOWNED_METADATA } from './unowned.ts'
 
 export type Topology = ScalarTopology | StructTopology | MapTopology | ListTopology | AnyTopology
 
@@ -35,6 +37,8 @@ export interface MemberTopology {
   readonly zero: unknown
   /** Value of a list key when absent. */
   readonly keyDefault: unknown
+  /** False for what nobody owns, like the name of an object: not worth comparing. */
+  readonly owned: boolean
 }
 
 export interface MapTopology {
@@ -72,12 +76,30 @@ const STRING: ScalarTopology = { kind: 'scalar', scalar: 'string' }
 const NUMERIC: ScalarTopology = { kind: 'scalar', scalar: 'numeric' }
 const BOOLEAN: ScalarTopology = { kind: 'scalar', scalar: 'boolean' }
 
+const kinds = new WeakMap<StructType, StructTopology>()
 const granular = new WeakMap<StructType, StructTopology>()
 const atomic = new WeakMap<StructType, StructTopology>()
 
 /** The topology of a kind, a custom one as well; kept as long as its schema is. */
 export function topologyOf(type: StructType, schemas: SchemaSource): StructTopology {
-  return structTopology(type, type.mapType === 'atomic', schemas)
+  let topology = kinds.get(type)
+  if (topology === undefined) {
+    topology = withUnowned(structTopology(type, type.mapType === 'atomic', schemas), { 'f:kind': LEAF, 'f:apiVersion': LEAF })
+    kinds.set(type, topology)
+  }
+  return topology
+}
+
+/** The same with members of the set marked as nobody's. The metadata of an object is not that of a template in it. */
+function withUnowned(topology: StructTopology, unowned: FieldSet): StructTopology {
+  const members = new Map<string, MemberTopology>()
+  for (const [name, member] of topology.members) {
+    const isMetadata = name === 'metadata' && member.type.kind === 'struct' && unowned !== UNOWNED_METADATA
+    const type = isMetadata ? withUnowned(member.type as StructTopology, UNOWNED_METADATA) : member.type
+    members.set(name, { ...member, type, owned: unowned[member.element] === undefined })
+  }
+  // Every implicit member is a member.
+  return { ...topology, members, implicit: topology.implicit.map(({ name }) => members.get(name)!) }
 }
 
 /** The type of what an element of a path leads to; undefined where nothing is known. */
@@ -110,6 +132,7 @@ function structTopology(type: StructType, isAtomic: boolean, schemas: SchemaSour
       type: valueTopology(field.type, field, schemas),
       zero,
       keyDefault: field.default ?? (typeof zero === 'object' ? undefined : zero),
+      owned: true,
     }
     members.set(field.name, member)
     if (zero !== undefined) implicit.push(member)

@@ -17,27 +17,10 @@ import { difference, type FieldSet, isEmptySet, LEAF, recursiveDifference, singl
 import { UnidentifiedItem } from './list-items.ts'
 import { reconciled } from './reconcile.ts'
 import { topologyOf } from './topology.ts'
+import { withoutUnowned } from './unowned.ts'
 
 /** More Update entries than this are merged, the oldest first. */
 const MAX_UPDATERS = 10
-
-/** What nobody owns. */
-const UNOWNED: FieldSet = {
-  'f:apiVersion': LEAF,
-  'f:kind': LEAF,
-  'f:metadata': {
-    '.': LEAF,
-    'f:name': LEAF,
-    'f:namespace': LEAF,
-    'f:creationTimestamp': LEAF,
-    'f:selfLink': LEAF,
-    'f:uid': LEAF,
-    'f:clusterName': LEAF,
-    'f:generation': LEAF,
-    'f:managedFields': LEAF,
-    'f:resourceVersion': LEAF,
-  },
-}
 
 const NOTHING: KubeObject = Object.freeze({})
 
@@ -125,22 +108,25 @@ export function updateOwners(owners: Owners, before: KubeObject, after: KubeObje
   const reset = options.resetPaths === undefined ? undefined : resetSet(options.resetPaths)
   reconcileOwners(owners, options)
   const comparison = filtered(compareObjects(before, after, topologyOf(options.schema, options.schemas), { decoded: true }), reset)
-  takeFromOwners(owners, comparisonsByVersion(before, after, comparison, options, reset))
-  const gained = comparison.changed === undefined ? LEAF : difference(comparison.changed, UNOWNED)
-  if (!isEmptySet(gained)) give(owners, gained, options)
+  const gained = comparison.changed === undefined ? LEAF : withoutUnowned(comparison.changed)
+  const owner = updater(gained, options)
+  takeFromOwners(owners, ownerKey(owner), comparisonsByVersion(before, after, comparison, options, reset))
+  if (!isEmptySet(gained)) give(owners, owner)
   capUpdaters(owners)
 }
 
-function give(owners: Owners, gained: FieldSet, { manager, subresource, apiVersion, nowMs }: FieldManagerOptions): void {
-  const owner: Owner = { manager: manager || 'unknown', operation: 'Update', subresource, apiVersion, fields: gained, time: rfc3339(nowMs) }
-  const key = ownerKey(owner)
-  const known = owners.get(key)
-  if (known !== undefined) owner.fields = union(known.fields, gained)
-  owners.set(key, owner)
+function updater(fields: FieldSet, { manager, subresource, apiVersion, nowMs }: FieldManagerOptions): Owner {
+  return { manager: manager || 'unknown', operation: 'Update', subresource, apiVersion, fields, time: rfc3339(nowMs) }
 }
 
-/** Removes from all owners what was changed or removed; owners left with nothing vanish. */
-function takeFromOwners(owners: Owners, comparisonOf: (apiVersion: string) => Comparison | undefined): void {
+function give(owners: Owners, owner: Owner): void {
+  const key = ownerKey(owner)
+  const known = owners.get(key)
+  owners.set(key, known === undefined ? owner : { ...owner, fields: union(known.fields, owner.fields) })
+}
+
+/** Removes from all owners what was changed or removed; owners left with nothing vanish. Whoever updates gets back what it changed. */
+function takeFromOwners(owners: Owners, updating: string, comparisonOf: (apiVersion: string) => Comparison | undefined): void {
   for (const [key, owner] of owners) {
     const comparison = comparisonOf(owner.apiVersion)
     if (comparison === undefined) {
@@ -149,7 +135,7 @@ function takeFromOwners(owners: Owners, comparisonOf: (apiVersion: string) => Co
     }
     const { changed, removed } = comparison
     let fields = owner.fields
-    if (changed !== undefined) fields = difference(fields, changed)
+    if (changed !== undefined && key !== updating) fields = difference(fields, changed)
     if (removed !== undefined) fields = difference(fields, removed)
     if (isEmptySet(fields)) owners.delete(key)
     else if (fields !== owner.fields) owners.set(key, { ...owner, fields })
@@ -193,11 +179,6 @@ export function resetSet(paths: readonly string[]): FieldSet {
   let set = LEAF
   for (const path of paths) set = union(set, singlePath(path.split('.').map((name) => `f:${name}`)))
   return set
-}
-
-/** What nobody can own, taken out of a set. */
-export function withoutUnowned(fields: FieldSet): FieldSet {
-  return difference(fields, UNOWNED)
 }
 
 /** Sets written when a type was owned member by member that is one thing now. */
