@@ -5,10 +5,13 @@
  *
  * @module
  */
+import { appsDefinitions } from './apps/definitions.ts'
 import { autoscalingDefinitions } from './autoscaling/definitions.ts'
+import { batchDefinitions } from './batch/definitions.ts'
 import { certificatesDefinitions } from './certificates/definitions.ts'
 import { coordinationDefinitions } from './coordination/definitions.ts'
 import { coreDefinitions } from './core/definitions.ts'
+import { podDefinitions } from './core/pods.ts'
 import { discoveryDefinitions } from './discovery/definitions.ts'
 import { eventsDefinitions } from './events/definitions.ts'
 import { networkingDefinitions } from './networking/definitions.ts'
@@ -20,6 +23,9 @@ import { schedulingDefinitions } from './scheduling/definitions.ts'
 
 export const definitions: readonly ResourceDefinition[] = [
   ...coreDefinitions,
+  ...podDefinitions,
+  ...appsDefinitions,
+  ...batchDefinitions,
   ...eventsDefinitions,
   ...autoscalingDefinitions,
   ...certificatesDefinitions,

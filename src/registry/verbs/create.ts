@@ -9,10 +9,11 @@ import type { ActionSubresource } from '../resource.ts'
 import { decodeRequestObject } from './body.ts'
 import { admissionRequest, type Result, type VerbContext } from './context.ts'
 import { applySchemaDefaults } from '../../api/defaults.ts'
-import { metaOf } from '../../api/object.ts'
+import { trackUpdate } from '../../api/managedfields/track-update.ts'
+import { groupVersion, metaOf } from '../../api/object.ts'
 import type { Status } from '../../api/status.ts'
 import { matchNamespace, writeOptions } from './options.ts'
-import { applyDefaults, createObject } from './write.ts'
+import { applyDefaults, createObject, fieldManager } from './write.ts'
 
 export async function create(context: VerbContext, endpoint: Endpoint): Promise<Result> {
   const options = writeOptions(context.query, 'CreateOptions')
@@ -37,6 +38,7 @@ export async function createAction(context: VerbContext, endpoint: Endpoint, act
     delete meta.deletionGracePeriodSeconds
   }
   matchNamespace(object, context.namespace)
+  trackUpdate({ ...fieldManager(context, options), before: undefined, after: object, schema, apiVersion: groupVersion(action.kind.group, action.kind.version) })
   const admission = {
     ...admissionRequest(context, endpoint, 'CREATE', { name: context.name === '' ? (meta.name ?? '') : context.name, object, oldObject: undefined, options: options.object, dryRun: options.dryRun }),
     kind: action.kind,

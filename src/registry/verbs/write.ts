@@ -9,10 +9,11 @@
  */
 import { applySchemaDefaults } from '../../api/defaults.ts'
 import { encodeObject } from '../../api/encode.ts'
-import { invalidValue } from '../../api/field.ts'
+import { type FieldError, invalidValue } from '../../api/field.ts'
 import { keepTimesWhenUnchanged } from '../../api/managedfields/keep-times.ts'
 import { trackUpdate } from '../../api/managedfields/track-update.ts'
-import { validateObjectMeta, validateObjectMetaUpdate } from '../../api/metadata.ts'
+import { validateKubeFinalizers, validateObjectMeta, validateObjectMetaUpdate } from '../../api/metadata.ts'
+import { pathSegmentErrors } from '../../api/names.ts'
 import { type KubeObject, metaOf } from '../../api/object.ts'
 import { alreadyExists, conflict, failure, invalid, modified, notFound, resourceDetails } from '../../api/status.ts'
 import type { ObjectMeta, OwnerReference } from '../../api/types/meta/v1.ts'
@@ -70,10 +71,8 @@ async function insert(context: VerbContext, endpoint: Endpoint, object: KubeObje
   await strategy.authorizeWrite?.(object, undefined, write)
   if (strategy.specChanged !== undefined) meta.generation = 1
   strategy.prepareForCreate?.(object, write)
-  const errors = strategy.validate?.(object, write) ?? []
+  const errors = [...metadataErrors(endpoint, meta), ...(strategy.validate?.(object, write) ?? [])]
   if (errors.length > 0) throw invalid(gvk, meta.name ?? '', errors)
-  const metaErrors = validateObjectMeta(meta, { namespaced: definition.namespaced, validateName: strategy.validateName })
-  if (metaErrors.length > 0) throw invalid(gvk, meta.name ?? '', metaErrors)
   for (const warning of strategy.warnings?.(object, undefined, write) ?? []) context.warn(warning)
   await validateAdmission()
   if ((meta.resourceVersion ?? '') !== '') throw failure(500, '', 'resourceVersion should not be set on objects to be created')
@@ -199,9 +198,13 @@ async function updateOnce(context: VerbContext, endpoint: Endpoint, update: Upda
     delete meta.deletionGracePeriodSeconds
   }
   delete meta.selfLink
+  // The rules for all kinds are asked twice upstream, by the generic store and by the kind: a client sees each cause twice.
+  const changed = validateObjectMetaUpdate(meta, oldMeta)
   const errors = [
-    ...validateObjectMeta(meta, { namespaced: definition.namespaced, validateName: pathSegmentOnly }),
-    ...validateObjectMetaUpdate(meta, oldMeta),
+    ...validateObjectMeta(meta, { namespaced: definition.namespaced, validateName: pathSegmentErrors }),
+    ...changed,
+    ...changed,
+    ...metadataErrors(endpoint, meta),
     ...(strategy.validateUpdate?.(object, old, write) ?? []),
   ]
   if (errors.length > 0) throw invalid(gvk, meta.name ?? '', errors)
@@ -297,9 +300,9 @@ function keep<K extends 'generation' | 'creationTimestamp'>(meta: ObjectMeta, ol
   else meta[member] = value
 }
 
-/** Updates never change a name; what was once accepted stays acceptable. */
-function pathSegmentOnly(): string[] {
-  return []
+/** As every kind's own validation begins. */
+function metadataErrors({ definition }: Endpoint, meta: ObjectMeta): FieldError[] {
+  return [...validateObjectMeta(meta, { namespaced: definition.namespaced, validateName: definition.strategy.validateName }), ...validateKubeFinalizers(meta.finalizers)]
 }
 
 function dropDuplicateOwners(meta: ObjectMeta, context: VerbContext, afterAdmission: boolean): void {
