@@ -142,7 +142,7 @@ class Walk {
     const { type } = member
     switch (type.kind) {
       case 'scalar': {
-        const scalar = this.scalar(type, value)
+        const scalar = this.scalar(type, value, source)
         if (scalar === '' || scalar === 0 || scalar === false) return member.keepsZero ? scalar : undefined
         return scalar
       }
@@ -164,7 +164,7 @@ class Walk {
     if (value === null || value === undefined) return zeroItem(type, source)
     switch (type.kind) {
       case 'scalar':
-        return this.scalar(type, value) ?? zeroItem(type, source)
+        return this.scalar(type, value, source) ?? zeroItem(type, source)
       case 'struct':
         return this.struct(planNamed(type.name, source), value)
       case 'list':
@@ -220,7 +220,7 @@ class Walk {
   }
 
   /** undefined: Go's zero value of a type that has no text for it. */
-  scalar(type: ValueType & { kind: 'scalar' }, value: unknown): unknown {
+  scalar(type: ValueType & { kind: 'scalar' }, value: unknown, source: SchemaSource): unknown {
     switch (type.scalar) {
       case 'string':
       case 'duration':
@@ -261,13 +261,27 @@ class Walk {
         return this.canonical(canonicalTime, value)
       case 'microTime':
         return this.canonical(canonicalMicroTime, value)
-      case 'fieldsV1':
       case 'raw':
+        this.members += membersOf(value)
+        return type.message === undefined ? value : this.union(type.message, value, source)
+      case 'fieldsV1':
         this.members += membersOf(value)
         return value
     }
     this.failed = true
     return undefined
+  }
+
+  /** Schemas inside the unions of a schema have their form too; what is unknown in them goes unreported, as upstream. */
+  union(message: string, value: unknown, source: SchemaSource): unknown {
+    const schema = unionSchema(message, source)
+    if (schema === undefined || typeof value !== 'object' || value === null) return value
+    const inner = new Walk()
+    const read = Array.isArray(value)
+      ? value.map((item) => (typeof item === 'object' && item !== null ? inner.struct(schema, item) : item))
+      : inner.struct(schema, value)
+    if (inner.failed) this.failed = true
+    return read
   }
 
   canonical(form: (text: string) => string | undefined, text: unknown): string | undefined {
@@ -281,6 +295,14 @@ class Walk {
     this.failed = true
     return undefined
   }
+}
+
+const UNION = /^(.*\.)JSONSchemaPropsOr(Array|Bool|StringArray)$/
+
+/** The schema that a union may hold: only those of custom resource definitions do. */
+function unionSchema(message: string, source: SchemaSource): Plan | undefined {
+  const union = UNION.exec(message)
+  return union === null ? undefined : planNamed(`${union[1]}JSONSchemaProps`, source)
 }
 
 /** What is written of a member that must be written and is not there; undefined where that is `null`. */
@@ -424,11 +446,11 @@ class Reader {
         return out
       }
       case 'scalar':
-        return this.scalar(type, node, goType, context)
+        return this.scalar(type, node, goType, context, source)
     }
   }
 
-  scalar(type: ValueType & { kind: 'scalar' }, node: JsonNode, goType: string, context: Context): unknown {
+  scalar(type: ValueType & { kind: 'scalar' }, node: JsonNode, goType: string, context: Context, source: SchemaSource): unknown {
     switch (type.scalar) {
       case 'string':
         return typeof node === 'string' ? node : this.mismatch(node, goType, context)
@@ -464,10 +486,24 @@ class Reader {
         if (typeof node !== 'string') throw new DecodeError(mismatchText(node, 'string', context))
         if (type.scalar === 'duration') return node
         return this.canonical(type.scalar === 'time' ? canonicalTime : canonicalMicroTime, node)
-      case 'fieldsV1':
       case 'raw':
+        return type.message === undefined ? plainValue(node) : this.union(type.message, node, source)
+      case 'fieldsV1':
         return plainValue(node)
     }
+  }
+
+  union(message: string, node: JsonNode, source: SchemaSource): unknown {
+    const plan = unionSchema(message, source)
+    if (plan === undefined) return plainValue(node)
+    if (message.endsWith('OrBool') && !(node instanceof JsonObject) && typeof node !== 'boolean')
+      throw new DecodeError('boolean or JSON schema expected')
+    const inner = new Reader()
+    const read = (item: JsonNode): unknown =>
+      item instanceof JsonObject ? inner.struct(plan, item, '', goName(plan.type.name), undefined) : plainValue(item)
+    const value = Array.isArray(node) ? node.map(read) : read(node)
+    if (inner.saved !== undefined) throw new DecodeError(inner.saved)
+    return value
   }
 
   integer(node: JsonNumber, bits: bigint): number | bigint | undefined {

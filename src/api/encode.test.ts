@@ -1,0 +1,116 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { complete, encodeJson, encodeObject, encodePretty, encodeYaml } from './encode.ts'
+import { plainValue } from './json.ts'
+import { builtinSchemas } from './schemas.ts'
+import { parseYaml } from './yaml.ts'
+
+const text = (bytes: Buffer): string => bytes.toString()
+
+describe('encodeObject()', () => {
+  test('writes kind, apiVersion and metadata first', () => {
+    expect(text(encodeObject({ spec: {}, metadata: { name: 'x' }, apiVersion: 'v1', kind: 'Pod' }))).toBe(
+      '{"kind":"Pod","apiVersion":"v1","metadata":{"name":"x"},"spec":{}}',
+    )
+  })
+
+  test('escapes what Go escapes and nothing else', () => {
+    const escaped = '<a href="x">&\u2028\u2029</a>\u007f😀'
+    expect(text(encodeObject({ data: escaped }))).toBe(
+      '{"data":"\\u003ca href=\\"x\\"\\u003e\\u0026\\u2028\\u2029\\u003c/a\\u003e\u007f😀"}',
+    )
+  })
+
+  test('writes integers beyond 2^53 exactly', () => {
+    expect(text(encodeObject({ a: 9007199254740993n, b: [{ c: -(2n ** 63n), d: undefined }] }))).toBe(
+      '{"a":9007199254740993,"b":[{"c":-9223372036854775808}]}',
+    )
+  })
+
+  test('loses nothing', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        expect(JSON.parse(encodeJson({ value }))).toEqual(JSON.parse(JSON.stringify({ value })))
+      }),
+    )
+  })
+
+  test('with a schema writes what Go always writes', () => {
+    const role = builtinSchemas.byKind('rbac.authorization.k8s.io', 'v1', 'Role')!
+    expect(text(encodeObject({ metadata: { name: 'r' } }, role))).toBe('{"metadata":{"name":"r"},"rules":null}')
+    const deployment = builtinSchemas.byKind('apps', 'v1', 'Deployment')!
+    expect(
+      JSON.parse(text(encodeObject({ kind: 'Deployment', spec: { template: { spec: { containers: [{ image: 'i' }] } } } }, deployment))),
+    ).toEqual({
+      kind: 'Deployment',
+      metadata: {},
+      spec: { selector: null, template: { metadata: {}, spec: { containers: [{ name: '', image: 'i', resources: {} }] } }, strategy: {} },
+      status: {},
+    })
+  })
+})
+
+test('complete() keeps members that the schema does not know', () => {
+  const account = builtinSchemas.byKind('', 'v1', 'ServiceAccount')!
+  expect(complete(account, { other: 1, metadata: {} })).toEqual({ metadata: {}, other: 1 })
+})
+
+test('encodePretty() indents by two blanks', () => {
+  expect(text(encodePretty({ metadata: {}, kind: 'A', list: [], n: 2n, l: [1, { a: '<' }] }))).toBe(
+    '{\n  "kind": "A",\n  "metadata": {},\n  "list": [],\n  "n": 2,\n  "l": [\n    1,\n    {\n      "a": "\\u003c"\n    }\n  ]\n}',
+  )
+})
+
+describe('encodeYaml()', () => {
+  test('sorts members and does not indent lists', () => {
+    expect(text(encodeYaml({ kind: 'Pod', apiVersion: 'v1', spec: { b: [{ z: 1, a: [] }], a: {} } }))).toBe(
+      'apiVersion: v1\nkind: Pod\nspec:\n  a: {}\n  b:\n  - a: []\n    z: 1\n',
+    )
+  })
+
+  test('quotes texts that YAML 1.1 takes for something else', () => {
+    const tricky = [
+      'yes',
+      'no',
+      'on',
+      'y',
+      '1',
+      '0x10',
+      '1e3',
+      'null',
+      '~',
+      '',
+      'true',
+      '2024-01-01',
+      ' a',
+      'a: b',
+      '#x',
+      '1_000',
+      '- a',
+      '.5',
+      'NaN',
+      '<<',
+      '=',
+    ]
+    expect(plainValue(parseYaml(text(encodeYaml({ tricky }))).tree)).toEqual({ tricky })
+  })
+
+  test('is read back as it was', () => {
+    const value = fc.letrec((tie) => ({
+      node: fc.oneof(
+        fc.string(),
+        fc.integer(),
+        fc.boolean(),
+        fc.constant(null),
+        fc.array(tie('node'), { maxLength: 3 }),
+        fc.dictionary(fc.string({ minLength: 1 }), tie('node'), { maxKeys: 3 }),
+      ),
+    })).node
+    fc.assert(
+      fc.property(value, (node) => {
+        const object = JSON.parse(JSON.stringify({ node }))
+        expect(plainValue(parseYaml(text(encodeYaml(object))).tree)).toEqual(object)
+      }),
+    )
+  })
+})
