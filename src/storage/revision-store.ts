@@ -76,8 +76,10 @@ export class RevisionStore implements Store {
   readonly #busy = new Map<string, Write[] | undefined>()
   #committing: Promise<void> | undefined
   #listeners: readonly Attached[] = []
-  /** The log failed and has not been opened again since. */
-  #broken = false
+  /** Why the log failed, while it has not been opened again since: until then nobody knows what is there. */
+  #broken: Error | undefined
+  /** Writes that arrived since the log failed. */
+  #held: Write[] = []
   #closing: Promise<void> | undefined
 
   constructor({ log, clock, records, compactedRevision, historyLimit = 100_000 }: RevisionStoreOptions) {
@@ -222,12 +224,22 @@ export class RevisionStore implements Store {
       const { ttlSeconds = 0 } = options
       const expiresMs = ttlSeconds > 0 ? this.#clock.nowMs() + ttlSeconds * 1000 : 0
       const write: Write = { key, value, expectedRevision, expiresMs, resolve, reject }
-      if (this.#busy.has(key)) {
-        const waiting = this.#busy.get(key)
-        if (waiting === undefined) this.#busy.set(key, [write])
-        else waiting.push(write)
-      } else this.#admit(write)
+      if (this.#broken === undefined) this.#enqueue(write)
+      else {
+        this.#held.push(write)
+        this.#committing ??= this.#commitAll()
+      }
     })
+  }
+
+  #enqueue(write: Write): void {
+    if (!this.#busy.has(write.key)) {
+      this.#admit(write)
+      return
+    }
+    const waiting = this.#busy.get(write.key)
+    if (waiting === undefined) this.#busy.set(write.key, [write])
+    else waiting.push(write)
   }
 
   /** Nothing else is under way for the key: the index tells whether the write may go. */
@@ -273,8 +285,8 @@ export class RevisionStore implements Store {
   async #commitAll(): Promise<void> {
     // Writes of the same turn of the event loop share the first batch.
     await undefined
-    while (this.#queue.length > 0) {
-      if (this.#broken) {
+    while (this.#queue.length > 0 || this.#held.length > 0) {
+      if (this.#broken !== undefined) {
         await this.#reopen()
         continue
       }
@@ -283,8 +295,8 @@ export class RevisionStore implements Store {
       try {
         lastValues = await this.#log.append(batch)
       } catch (error) {
-        this.#broken = true
-        this.#rejectWrites(batch, error as Error)
+        this.#broken = error as Error
+        this.#rejectAll(batch, error as Error)
         await this.#reopen()
         continue
       }
@@ -361,7 +373,8 @@ export class RevisionStore implements Store {
     this.#busy.delete(key)
   }
 
-  #rejectWrites(batch: readonly Admitted[], error: Error): void {
+  /** Those under way and those that wait for them. */
+  #rejectAll(batch: readonly Admitted[], error: Error): void {
     const writes: Write[] = [...batch, ...this.#queue]
     this.#queue = []
     for (const waiting of this.#busy.values()) if (waiting !== undefined) writes.push(...waiting)
@@ -373,19 +386,31 @@ export class RevisionStore implements Store {
   async #reopen(): Promise<void> {
     try {
       const records = await this.#log.reopen(this.#revision)
-      this.#broken = false
-      if (records.length === 0) return
-      const previous = records.map(({ key }) => this.#index.get(key)?.revision ?? 0)
-      const values = await this.#log.values(records.map(({ revision, deleted }, at) => (deleted ? previous[at]! : revision)))
-      this.#assigned = Math.max(this.#assigned, records.at(-1)!.revision)
-      this.#publish(
-        records.map((record, at) => ({ ...record, value: record.deleted ? undefined : values[at]! })),
-        values.filter((_, at) => records[at]!.deleted) as Uint8Array[],
-      )
+      if (records.length > 0) await this.#catchUp(records)
+      this.#broken = undefined
     } catch (error) {
-      this.#broken = true
-      this.#rejectWrites([], error as Error)
+      this.#broken = error as Error
     }
+    const held = this.#held
+    this.#held = []
+    if (this.#broken === undefined) for (const write of held) this.#enqueue(write)
+    else for (const { reject } of held) reject(this.#broken)
+  }
+
+  /** Makes records visible that nobody was told of. */
+  async #catchUp(records: readonly LoadedRecord[]): Promise<void> {
+    const latest = new Map<string, number>()
+    const wanted = records.map(({ key, revision, deleted }) => {
+      const previous = latest.get(key) ?? this.#index.get(key)?.revision ?? 0
+      latest.set(key, revision)
+      return deleted ? previous : revision
+    })
+    const values = await this.#log.values(wanted)
+    this.#assigned = Math.max(this.#assigned, records.at(-1)!.revision)
+    this.#publish(
+      records.map((record, at) => ({ ...record, value: record.deleted ? undefined : values[at]! })),
+      values.filter((_, at) => records[at]!.deleted) as Uint8Array[],
+    )
   }
 
   /** Answers false when the key has to be tried again. */

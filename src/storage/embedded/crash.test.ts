@@ -1,9 +1,8 @@
-import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type CrashRun, lost, startCrashChild, stored } from './testdata/crash-run.ts'
+import { type CrashRun, lost, startCrashChild, stored, straceMissing } from './testdata/crash-run.ts'
 
 let dir: string
 let runs: CrashRun[]
@@ -64,9 +63,10 @@ describe.skipIf(noStrace !== undefined)('faults of the disk', () => {
     expect(run.failures.length).toBeGreaterThan(20)
     expect(run.failures[0]).toContain('the disk under')
     const flushed = readFileSync(join(dir, 'trace'), 'utf8').match(/f(data)?sync\(\d+\)\s+= 0/g) ?? []
-    expect(flushed).toHaveLength(19)
     expect(run.acknowledged.length).toBeGreaterThan(0)
-    expect(run.acknowledged.length).toBeLessThanOrEqual(19)
+    expect(run.acknowledged.length).toBeLessThanOrEqual(flushed.length)
+    // strace counts by thread: 19 of the store's, and those of the new folders.
+    expect(flushed.length).toBeLessThan(25)
     const { values } = await stored(join(dir, 'data'))
     expect(lost(run.acknowledged, values)).toEqual([])
   }, 30_000)
@@ -93,13 +93,3 @@ describe.skipIf(noStrace !== undefined)('faults of the disk', () => {
     30_000,
   )
 })
-
-/** Why faults cannot be injected here; undefined when they can. */
-function straceMissing(): string | undefined {
-  try {
-    execFileSync('strace', ['-qq', '-e', 'trace=none', 'true'], { stdio: 'ignore' })
-    return undefined
-  } catch {
-    return 'strace is missing or may not trace here'
-  }
-}

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -119,6 +119,16 @@ export function lost(acknowledged: readonly Acknowledged[], values: readonly Sto
     if (value.revision < one.revision) return [one]
     return value.revision === one.revision && (one.operation === 'delete' || n !== one.n) ? [one] : []
   })
+}
+
+/** Why faults cannot be injected here; undefined when they can. */
+export function straceMissing(): string | undefined {
+  try {
+    execFileSync('strace', ['-qq', '-e', 'trace=none', 'true'], { stdio: 'ignore' })
+    return undefined
+  } catch {
+    return 'strace is missing or may not trace here'
+  }
 }
 
 function keyOf({ writer, n }: Acknowledged): string {
