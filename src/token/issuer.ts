@@ -37,6 +37,14 @@ export interface TokenIssuer {
   maxExtendedExpirationSeconds: number
   /** Told of every token before it is handed out; a ledger. Must not throw. */
   issued?(token: IssuedToken): void
+  /** The earliest `iat` for what the token belongs to: later than now just after all its tokens were revoked. */
+  earliestIssueSeconds?(owners: readonly TokenOwner[], nowSeconds: number): number
+}
+
+/** What a token dies with, by uid. */
+export interface TokenOwner {
+  kind: 'Account' | 'Pod' | 'Node'
+  uid: string
 }
 
 export interface IssuerSettings {
@@ -47,11 +55,12 @@ export interface IssuerSettings {
   extendExpiration?: boolean
   maxExtendedExpirationSeconds?: number
   issued?: (token: IssuedToken) => void
+  earliestIssueSeconds?: (owners: readonly TokenOwner[], nowSeconds: number) => number
 }
 
 /** Kubernetes' defaults for what is not given. */
 export function tokenIssuer(settings: IssuerSettings): TokenIssuer {
-  const { issuers, apiAudiences = [], issued } = settings
+  const { issuers, apiAudiences = [], issued, earliestIssueSeconds } = settings
   return {
     issuer: issuers[0],
     issuers,
@@ -61,6 +70,7 @@ export function tokenIssuer(settings: IssuerSettings): TokenIssuer {
     extendExpiration: settings.extendExpiration ?? true,
     maxExtendedExpirationSeconds: settings.maxExtendedExpirationSeconds ?? EXTENDED_EXPIRATION_SECONDS,
     ...(issued !== undefined && { issued }),
+    ...(earliestIssueSeconds !== undefined && { earliestIssueSeconds }),
   }
 }
 

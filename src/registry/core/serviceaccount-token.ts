@@ -11,7 +11,7 @@ import type { BoundObjectReference, TokenRequest } from '../../api/types/authent
 import type { Cache } from '../../cache/cache.ts'
 import { rfc3339 } from '../../clock.ts'
 import { type Binding, type TokenClaims, tokenClaims, WARN_AFTER_SECONDS } from '../../token/claims.ts'
-import type { TokenIssuer } from '../../token/issuer.ts'
+import type { TokenIssuer, TokenOwner } from '../../token/issuer.ts'
 import type { Action, ActionSubresource } from '../resource.ts'
 
 const KIND = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' }
@@ -84,7 +84,7 @@ async function createToken(issuer: TokenIssuer, action: Action, request: TokenRe
     audiences,
     expirationSeconds,
     ...(extended && { extendedToSeconds: issuer.maxExtendedExpirationSeconds }),
-    nowSeconds: Math.floor(nowMs / 1000),
+    nowSeconds: issueSeconds(issuer, accountUid, binding, Math.floor(nowMs / 1000)),
     jti: action.world.newUid(),
   })
   const token = await sign(issuer, claims)
@@ -101,6 +101,14 @@ function validateTokenRequest(expirationSeconds: number | bigint): FieldError[] 
   if (expirationSeconds > MAX_EXPIRATION_SECONDS)
     return [invalidValue(field, expirationSeconds, 'may not specify a duration larger than 2^32 seconds')]
   return []
+}
+
+function issueSeconds({ earliestIssueSeconds }: TokenIssuer, accountUid: string, binding: Binding, nowSeconds: number): number {
+  if (earliestIssueSeconds === undefined) return nowSeconds
+  const owners: TokenOwner[] = [{ kind: 'Account', uid: accountUid }]
+  if (binding.kind === 'Pod') owners.push({ kind: 'Pod', uid: binding.pod.uid })
+  if (binding.kind === 'Node') owners.push({ kind: 'Node', uid: binding.node.uid })
+  return earliestIssueSeconds(owners, nowSeconds)
 }
 
 async function sign(issuer: TokenIssuer, claims: TokenClaims): Promise<string> {

@@ -1,0 +1,312 @@
+/**
+ * What was issued to whom, and what was taken back: the ledger of tokens. Never the tokens themselves.
+ *
+ * Issuance and use are written in batches behind the answer; a revocation is kept durably before it is acknowledged, and is in effect
+ * for the next request. What is over goes by itself, and there is a bound on what is remembered.
+ *
+ * @module
+ */
+import type { Clock } from '../clock.ts'
+import { EXTENDED_EXPIRATION_SECONDS } from './claims.ts'
+import type { IssuedToken, TokenOwner } from './issuer.ts'
+import { type BoundClaims, LEEWAY_MS } from './verify.ts'
+
+/** Times in milliseconds since the epoch. */
+export interface LedgerEntry {
+  jti: string
+  namespace: string
+  account: string
+  accountUid: string
+  boundTo?: { kind: 'Pod' | 'Secret' | 'Node'; name: string; uid: string }
+  audiences: readonly string[]
+  issuedAtMs: number
+  /** Of the `exp` claim: an extended token lives longer than its answer said. */
+  expiresAtMs: number
+  /** Who asked, from where, with what. */
+  requestedBy: string
+  remoteAddress: string
+  userAgent: string
+  firstUsedAtMs?: number
+  lastUsedAtMs?: number
+  revokedAtMs?: number
+}
+
+export type Revocation =
+  | { what: 'token'; jti: string; atMs: number; untilMs: number }
+  /** Tokens issued in this second or before. */
+  | { what: 'owner'; owner: TokenOwner; atMs: number; untilMs: number }
+
+export type LedgerRecord = { type: 'entry'; entry: LedgerEntry } | { type: 'revocation'; revocation: Revocation }
+
+/** Where the ledger is kept. */
+export interface LedgerStorage {
+  load(): Promise<LedgerRecord[]>
+  /** Later records of one jti replace earlier ones. `durable`: resolves only when it would survive a crash. */
+  append(records: readonly LedgerRecord[], options: { durable: boolean }): Promise<void>
+  /** Replaces everything that is kept. */
+  rewrite(records: readonly LedgerRecord[]): Promise<void>
+}
+
+export interface LedgerOptions {
+  clock: Clock
+  storage: LedgerStorage
+  /** Remembered tokens; beyond that the oldest are forgotten (they stay valid). Revocations are never forgotten early. */
+  maxEntries?: number
+  /** How long a note may wait before it is written. */
+  flushMs?: number
+  /** Told when notes could not be written; they are tried again. */
+  failed?(error: unknown): void
+}
+
+export class TokenLedger {
+  readonly #clock: Clock
+  readonly #storage: LedgerStorage
+  readonly #maxEntries: number
+  readonly #flushMs: number
+  readonly #failed: (error: unknown) => void
+  /** In the order of issuance. */
+  readonly #entries = new Map<string, LedgerEntry>()
+  readonly #tokens = new Map<string, Revocation>()
+  readonly #owners = new Map<string, Revocation>()
+  readonly #unwritten = new Set<LedgerEntry>()
+  #cancelFlush: (() => void) | undefined
+  #writes: Promise<void> = Promise.resolve()
+  #kept = 0
+  #nextSweepMs = Number.NEGATIVE_INFINITY
+  /** Entries that were forgotten for want of room. */
+  forgotten = 0
+
+  private constructor({ clock, storage, maxEntries = 100_000, flushMs = 1000, failed = () => {} }: LedgerOptions) {
+    this.#clock = clock
+    this.#storage = storage
+    this.#maxEntries = maxEntries
+    this.#flushMs = flushMs
+    this.#failed = failed
+  }
+
+  static async open(options: LedgerOptions): Promise<TokenLedger> {
+    const ledger = new TokenLedger(options)
+    const records = await options.storage.load()
+    for (const record of records) ledger.#replay(record)
+    ledger.#kept = records.length
+    ledger.#dropOver()
+    return ledger
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  get revocations(): number {
+    return this.#tokens.size + this.#owners.size
+  }
+
+  /** Notes a token that is about to be handed out. */
+  issued({ claims, requestedBy, remoteAddress, userAgent }: IssuedToken): void {
+    const { namespace, serviceaccount, pod, secret, node } = claims['kubernetes.io']
+    const boundTo = pod
+      ? { kind: 'Pod' as const, ...pod }
+      : secret
+        ? { kind: 'Secret' as const, ...secret }
+        : node
+          ? { kind: 'Node' as const, name: node.name, uid: node.uid ?? '' }
+          : undefined
+    const entry: LedgerEntry = {
+      jti: claims.jti,
+      namespace,
+      account: serviceaccount.name,
+      accountUid: serviceaccount.uid,
+      ...(boundTo !== undefined && { boundTo }),
+      audiences: claims.aud ?? [],
+      issuedAtMs: claims.iat * 1000,
+      expiresAtMs: claims.exp * 1000,
+      requestedBy,
+      remoteAddress,
+      userAgent: userAgent.slice(0, MAX_USER_AGENT),
+    }
+    this.#entries.set(entry.jti, entry)
+    this.#makeRoom()
+    this.#note(entry)
+  }
+
+  /** Notes that a token was accepted: the first time, and then once a minute at most. */
+  used({ jti }: BoundClaims): void {
+    const entry = this.#entries.get(jti)
+    if (entry === undefined) return
+    const nowMs = this.#clock.nowMs()
+    if (entry.lastUsedAtMs !== undefined && nowMs - entry.lastUsedAtMs < USE_RESOLUTION_MS) return
+    entry.firstUsedAtMs ??= nowMs
+    entry.lastUsedAtMs = nowMs
+    this.#note(entry)
+  }
+
+  /** Whether the token, its account, pod or node was revoked. */
+  revoked({ jti, issuedAtSeconds, account, pod, node }: BoundClaims): boolean {
+    if (this.#tokens.size > 0 && this.#tokens.has(jti)) return true
+    if (this.#owners.size === 0) return false
+    const issuedAtMs = (issuedAtSeconds ?? 0) * 1000
+    const before = (kind: TokenOwner['kind'], uid: string) =>
+      issuedAtMs <= (this.#owners.get(`${kind}:${uid}`)?.atMs ?? Number.NEGATIVE_INFINITY)
+    if (before('Account', account.uid)) return true
+    if (pod !== undefined) return before('Pod', pod.uid)
+    return node !== undefined && before('Node', node.uid)
+  }
+
+  /**
+   * The earliest `iat` that a new token may have: a second after the last revocation of what it belongs to, as both count whole seconds.
+   * Verifiers allow a minute of difference between clocks.
+   */
+  earliestIssueSeconds(owners: readonly TokenOwner[], nowSeconds: number): number {
+    if (this.#owners.size === 0) return nowSeconds
+    const last = Math.max(...owners.map(({ kind, uid }) => this.#owners.get(`${kind}:${uid}`)?.atMs ?? 0))
+    return Math.max(nowSeconds, Math.floor(last / 1000) + 1)
+  }
+
+  /** Takes one token back. Resolves when that is durable; answers false when no such token is known. */
+  async revokeToken(jti: string): Promise<boolean> {
+    const entry = this.#entries.get(jti)
+    if (entry === undefined) return false
+    if (this.#tokens.has(jti)) return true
+    const atMs = this.#clock.nowMs()
+    await this.#revoke({ what: 'token', jti, atMs, untilMs: entry.expiresAtMs + LEEWAY_MS })
+    entry.revokedAtMs = atMs
+    this.#note(entry)
+    return true
+  }
+
+  /** Takes back everything issued so far for an account, or bound to a pod or node. Resolves when that is durable; answers how many known tokens it kills. */
+  async revokeOwner(owner: TokenOwner): Promise<number> {
+    const atMs = this.#clock.nowMs()
+    const killed = [...this.#entries.values()].filter((entry) => entry.revokedAtMs === undefined && belongsTo(entry, owner))
+    // Tokens that a server beside this one issued are not known here: a year is how long they may last.
+    const untilMs = Math.max(atMs + EXTENDED_EXPIRATION_SECONDS * 1000, ...killed.map(({ expiresAtMs }) => expiresAtMs)) + LEEWAY_MS
+    await this.#revoke({ what: 'owner', owner, atMs: Math.floor(atMs / 1000) * 1000, untilMs })
+    for (const entry of killed) {
+      entry.revokedAtMs = atMs
+      this.#note(entry)
+    }
+    return killed.length
+  }
+
+  get(jti: string): LedgerEntry | undefined {
+    return this.#entries.get(jti)
+  }
+
+  /** Newest last; what is over is left out. */
+  *list(): Iterable<LedgerEntry> {
+    const nowMs = this.#clock.nowMs()
+    for (const entry of this.#entries.values()) if (entry.expiresAtMs + LEEWAY_MS >= nowMs) yield entry
+  }
+
+  /** Writes what waits. */
+  async flush(): Promise<void> {
+    this.#cancelFlush?.()
+    this.#cancelFlush = undefined
+    const entries = [...this.#unwritten]
+    this.#unwritten.clear()
+    this.#dropOver()
+    const live = entries.filter((entry) => this.#entries.get(entry.jti) === entry)
+    try {
+      if (this.#kept > 2 * (this.#entries.size + this.revocations) + REWRITE_SLACK)
+        await this.#write((storage) => storage.rewrite(this.#snapshot()))
+      else if (live.length > 0)
+        await this.#append(
+          live.map((entry) => ({ type: 'entry', entry })),
+          false,
+        )
+    } catch (error) {
+      for (const entry of live) this.#note(entry)
+      this.#failed(error)
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.flush()
+    this.#cancelFlush?.()
+    await this.#writes
+  }
+
+  /** In effect at once, acknowledged when durable; taken back when it could not be kept. */
+  async #revoke(revocation: Revocation): Promise<void> {
+    const [map, key] =
+      revocation.what === 'token' ? [this.#tokens, revocation.jti] : [this.#owners, `${revocation.owner.kind}:${revocation.owner.uid}`]
+    const before = map.get(key)
+    map.set(key, revocation)
+    try {
+      await this.#append([{ type: 'revocation', revocation }], true)
+    } catch (error) {
+      if (map.get(key) === revocation) {
+        if (before === undefined) map.delete(key)
+        else map.set(key, before)
+      }
+      throw error
+    }
+  }
+
+  async #append(records: readonly LedgerRecord[], durable: boolean): Promise<void> {
+    await this.#write((storage) => storage.append(records, { durable }))
+    this.#kept += records.length
+  }
+
+  /** One write at a time, in order. */
+  #write(run: (storage: LedgerStorage) => Promise<void>): Promise<void> {
+    const written = this.#writes.then(() => run(this.#storage))
+    this.#writes = written.catch(() => {})
+    return written
+  }
+
+  #snapshot(): LedgerRecord[] {
+    const records: LedgerRecord[] = []
+    for (const revocation of [...this.#tokens.values(), ...this.#owners.values()]) records.push({ type: 'revocation', revocation })
+    for (const entry of this.#entries.values()) records.push({ type: 'entry', entry })
+    this.#kept = records.length
+    return records
+  }
+
+  #replay(record: LedgerRecord): void {
+    if (record.type === 'entry') {
+      this.#entries.set(record.entry.jti, record.entry)
+      this.#makeRoom()
+      return
+    }
+    const { revocation } = record
+    if (revocation.what === 'token') this.#tokens.set(revocation.jti, revocation)
+    else this.#owners.set(`${revocation.owner.kind}:${revocation.owner.uid}`, revocation)
+  }
+
+  #note(entry: LedgerEntry): void {
+    this.#unwritten.add(entry)
+    this.#cancelFlush ??= this.#clock.after(this.#flushMs, () => {
+      this.#cancelFlush = undefined
+      // flush() reports its failures itself.
+      void this.flush()
+    })
+  }
+
+  #makeRoom(): void {
+    if (this.#entries.size <= this.#maxEntries) return
+    const [oldest] = this.#entries.keys()
+    if (oldest === undefined) return
+    this.#entries.delete(oldest)
+    this.forgotten++
+  }
+
+  /** Looks at everything, so once a minute at most. */
+  #dropOver(): void {
+    const nowMs = this.#clock.nowMs()
+    if (nowMs < this.#nextSweepMs) return
+    this.#nextSweepMs = nowMs + SWEEP_MS
+    for (const [jti, { expiresAtMs }] of this.#entries) if (expiresAtMs + LEEWAY_MS < nowMs) this.#entries.delete(jti)
+    for (const map of [this.#tokens, this.#owners]) for (const [key, { untilMs }] of map) if (untilMs < nowMs) map.delete(key)
+  }
+}
+
+const USE_RESOLUTION_MS = 60_000
+const SWEEP_MS = 60_000
+const MAX_USER_AGENT = 256
+/** Records that may be out of date before everything is written anew. */
+const REWRITE_SLACK = 1000
+
+function belongsTo(entry: LedgerEntry, { kind, uid }: TokenOwner): boolean {
+  return kind === 'Account' ? entry.accountUid === uid : entry.boundTo?.kind === kind && entry.boundTo.uid === uid
+}
