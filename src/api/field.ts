@@ -4,9 +4,20 @@
  * @see apimachinery/pkg/util/validation/field/errors.go
  * @module
  */
+import { quote } from './quote.ts'
 import type { StatusCause } from './status.ts'
 
-export type FieldErrorType = 'Required' | 'Invalid' | 'TypeInvalid' | 'NotSupported' | 'Forbidden' | 'Duplicate' | 'NotFound' | 'TooLong' | 'TooMany' | 'InternalError'
+export type FieldErrorType =
+  | 'Required'
+  | 'Invalid'
+  | 'TypeInvalid'
+  | 'NotSupported'
+  | 'Forbidden'
+  | 'Duplicate'
+  | 'NotFound'
+  | 'TooLong'
+  | 'TooMany'
+  | 'InternalError'
 
 export interface FieldError {
   type: FieldErrorType
@@ -52,8 +63,12 @@ export function typeInvalid(field: string, value: unknown, detail: string): Fiel
 
 /** `supported` is printed in the order given; upstream sorts, so callers pass it sorted. */
 export function notSupported(field: string, value: unknown, supported: readonly string[]): FieldError {
-  const list = supported.map((one) => JSON.stringify(one)).join(', ')
-  return { type: 'NotSupported', field, text: `Unsupported value: ${printValue(value)}${supported.length ? `: supported values: ${list}` : ''}` }
+  const list = supported.map(quote).join(', ')
+  return {
+    type: 'NotSupported',
+    field,
+    text: `Unsupported value: ${printValue(value)}${supported.length ? `: supported values: ${list}` : ''}`,
+  }
 }
 
 export function forbiddenField(field: string, detail: string): FieldError {
@@ -88,5 +103,6 @@ function withDetail(text: string, detail: string): string {
 function printValue(value: unknown): string {
   if (value === undefined || value === null) return 'null'
   if (typeof value === 'bigint') return String(value)
+  if (typeof value === 'string') return quote(value)
   return JSON.stringify(value)
 }

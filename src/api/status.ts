@@ -6,6 +6,7 @@
  */
 import { type FieldError, fieldErrorCause, fieldErrorText } from './field.ts'
 import { type GroupResource, type GroupVersionKind, groupResourceName } from './object.ts'
+import { quote } from './quote.ts'
 
 export interface StatusCause {
   reason?: string
@@ -86,7 +87,12 @@ export function alreadyExists(of: GroupResource, name: string): StatusError {
 }
 
 export function conflict(of: GroupResource, name: string, why: string): StatusError {
-  return failure(409, 'Conflict', `Operation cannot be fulfilled on ${groupResourceName(of)} ${quote(name)}: ${why}`, resourceDetails(of, name))
+  return failure(
+    409,
+    'Conflict',
+    `Operation cannot be fulfilled on ${groupResourceName(of)} ${quote(name)}: ${why}`,
+    resourceDetails(of, name),
+  )
 }
 
 /** The conflict of an optimistic update whose `resourceVersion` is not the stored one. */
@@ -100,7 +106,8 @@ export function badRequest(message: string, options?: ErrorOptions): StatusError
 
 /** 403 of admission and strategies: `<resource> "<name>" is forbidden: <why>`. Authorization has its own text. */
 export function forbidden(of: GroupResource, name: string, why: string): StatusError {
-  const text = of.resource === '' ? `forbidden: ${why}` : `${groupResourceName(of)}${name === '' ? '' : ` ${quote(name)}`} is forbidden: ${why}`
+  const text =
+    of.resource === '' ? `forbidden: ${why}` : `${groupResourceName(of)}${name === '' ? '' : ` ${quote(name)}`} is forbidden: ${why}`
   return failure(403, 'Forbidden', text, resourceDetails(of, name))
 }
 
@@ -117,7 +124,12 @@ export function invalid(of: { group: string; kind: string }, name: string, error
 }
 
 export function methodNotSupported(of: GroupResource, action: string): StatusError {
-  return failure(405, 'MethodNotAllowed', `${action} is not supported on resources of kind ${quote(groupResourceName(of))}`, resourceDetails(of))
+  return failure(
+    405,
+    'MethodNotAllowed',
+    `${action} is not supported on resources of kind ${quote(groupResourceName(of))}`,
+    resourceDetails(of),
+  )
 }
 
 export function unauthorized(options?: ErrorOptions): StatusError {
@@ -153,11 +165,4 @@ export function kindOf(gvk: GroupVersionKind): { group: string; kind: string } {
   return { group: gvk.group, kind: gvk.kind }
 }
 
-/** Go's `%q`: the form of every quoted name in error texts. */
-export function quote(text: string): string {
-  // JSON agrees with %q except for what Go escapes by letter or hex.
-  return JSON.stringify(text)
-    .replaceAll('\\b', '\\b')
-    .replace(/\\u00([01][0-9a-f])/g, (_, hex: string) => (hex === '07' ? '\\a' : hex === '0b' ? '\\v' : `\\x${hex}`))
-    .replaceAll('\u007f', '\\x7f')
-}
+export { quote } from './quote.ts'

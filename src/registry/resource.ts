@@ -167,7 +167,7 @@ export interface Action {
   validateAdmission(): Promise<void>
 }
 
-/** In-process access to the generic verbs, without HTTP, authentication or authorization. */
+/** In-process access to the generic verbs, without HTTP, authentication or authorization. Resources are named `v1/pods`, `policy/v1/poddisruptionbudgets`. */
 export interface RegistryAccess {
   get(resource: string, key: { namespace: string; name: string }): KubeObject | undefined
   /** Read, change, write; repeated on conflict. `change` may throw. Answers what was stored. */

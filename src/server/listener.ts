@@ -9,7 +9,7 @@ import http2 from 'node:http2'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { badRequest, requestEntityTooLarge } from '../api/status.ts'
+import { badRequest, failure, requestEntityTooLarge } from '../api/status.ts'
 import type { BodyStream, Exchange, HeaderList } from './exchange.ts'
 
 export interface ListenerOptions {
@@ -91,8 +91,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   server.on('tlsClientError', () => {})
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     if (!socket.writable) return socket.destroy()
-    const code = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
-    return socket.end(`HTTP/1.1 ${code}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${code}`)
+    return socket.end(unreadableAnswer(error.code ?? ''))
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -117,6 +116,17 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       clearTimeout(timer)
     },
   }
+}
+
+/** What never becomes a request: Node's parser stops at it. The connection ends with the answer. */
+function unreadableAnswer(code: string): string {
+  if (code === 'HPE_INVALID_METHOD') {
+    const { status } = failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {})
+    const body = `${JSON.stringify(status)}\n`
+    return `HTTP/1.1 405 Method Not Allowed\r\nContent-Type: application/json\r\nCache-Control: no-cache, private\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`
+  }
+  const text = code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
+  return `HTTP/1.1 ${text}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${text}`
 }
 
 /** Go's phrases where Node has others: clients print them. */

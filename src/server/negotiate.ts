@@ -83,12 +83,11 @@ export function negotiate(accept: string, options: NegotiationOptions): Format {
     if (as === 'Table' && media === 'application/vnd.kubernetes.protobuf') continue
     return format(media, as as Format['transform'], version, pretty)
   }
-  throw notAcceptable(options.watch)
+  throw notAcceptable()
 }
 
-function notAcceptable(watch: boolean): StatusError {
-  const list = watch ? 'application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch' : OBJECT_TYPES.join(', ')
-  return failure(406, 'NotAcceptable', `only the following media types are accepted: ${watch ? 'application/json, application/yaml, application/vnd.kubernetes.protobuf' : list}`, {})
+function notAcceptable(): StatusError {
+  return failure(406, 'NotAcceptable', `only the following media types are accepted: ${OBJECT_TYPES.join(', ')}`)
 }
 
 /** `?pretty=` when it is there, else on for people's clients. */

@@ -6,7 +6,7 @@
  */
 import { failure } from '../api/status.ts'
 import { type Endpoint, subresourceOf } from '../registry/endpoint.ts'
-import type { ConnectSubresource, Verb } from '../registry/resource.ts'
+import type { Verb } from '../registry/resource.ts'
 import type { Result, VerbContext } from '../registry/verbs/context.ts'
 import { create, createAction } from '../registry/verbs/create.ts'
 import { deleteCollection, deleteOne } from '../registry/verbs/delete.ts'
@@ -38,6 +38,8 @@ export function methodNotAllowed(): Error {
 export function routeResource(request: ServerRequest): void | Promise<void> {
   const { info, deps } = request
   const { registry } = deps.verbs
+  // The path is no route, although it reads like one.
+  if (request.path.startsWith('//')) return pageNotFound(request)
   const endpoint = registry.endpoint(info.group, info.version, info.resource)
   if (endpoint === undefined) {
     if (!registry.hasGroup(info.group) || (info.apiPrefix === 'api' && info.version !== 'v1' && info.group !== '')) return pageNotFound(request)
@@ -131,8 +133,8 @@ function routeSubresource(request: ServerRequest, endpoint: Endpoint): void | Pr
   const { info, exchange } = request
   const subresource = subresourceOf(endpoint, info.subresource)
   if (subresource === undefined) throw routeNotFound()
-  if (subresource.type === 'connect') return notServed(subresource, info.subresource)
-  if (info.parts.length > 3) throw routeNotFound()
+  if (info.parts.length > 3 && info.subresource !== 'proxy') throw routeNotFound()
+  if (subresource.type === 'connect') throw notServed(info.subresource)
   const context = contextOf(request, endpoint, info.name)
   const verbs: readonly string[] = subresource.verbs
   if (subresource.type === 'action') {
@@ -154,8 +156,8 @@ function routeSubresource(request: ServerRequest, endpoint: Endpoint): void | Pr
 }
 
 /** Streams into pods and proxies need a node agent, which nothing here runs. */
-function notServed(_subresource: ConnectSubresource, name: string): never {
-  throw failure(501, 'NotImplemented', `this server runs no pods: ${name} has nothing to connect to`)
+function notServed(name: string): Error {
+  return failure(501, 'NotImplemented', `this server runs no pods: ${name} has nothing to connect to`)
 }
 
 function contextOf(request: ServerRequest, endpoint: Endpoint, name: string): VerbContext {

@@ -233,6 +233,6 @@ function healthChecks(cache: Cache, readiness: { ready: boolean; stopping: boole
     },
   }
   const live = [ping, logging, storage, roles]
-  return { healthz: live, livez: live, readyz: [ping, logging, storage, { ...storage, name: 'etcd-readiness' }, { name: 'informer-sync', check: () => {} }, roles, shutdown] }
+  return { healthz: live, livez: live, readyz: [ping, logging, { ...storage, name: 'etcd-readiness' }, { name: 'informer-sync', check: () => {} }, roles, shutdown] }
 }
 

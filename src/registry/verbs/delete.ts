@@ -4,9 +4,11 @@
  * @see apiserver/pkg/registry/generic/registry/store.go, apiserver/pkg/registry/rest/delete.go
  * @module
  */
-import { decodeBody } from '../../api/decode.ts'
+import { decodeBody, JSON_TYPE } from '../../api/decode.ts'
+import { parseJson } from '../../api/json.ts'
 import { type KubeObject, metaOf } from '../../api/object.ts'
-import { badRequest, conflict, isStatusError, notFound, type Status, StatusError, success } from '../../api/status.ts'
+import { quote } from '../../api/quote.ts'
+import { badRequest, conflict, isStatusError, notFound, type Status, success } from '../../api/status.ts'
 import type { CachedObject } from '../../cache/cache.ts'
 import { rfc3339 } from '../../clock.ts'
 import { decodeAt, type Endpoint, objectKey } from '../endpoint.ts'
@@ -210,11 +212,24 @@ async function optionsBody(context: VerbContext): Promise<KubeObject | undefined
   if (bytes.length === 0) return undefined
   const schema = context.verbs.registry.schemas.struct(DELETE_OPTIONS_SCHEMA)
   if (schema === undefined) throw new TypeError(`no schema ${DELETE_OPTIONS_SCHEMA}`)
+  const mediaType = bodyType(context.contentType)
+  if (mediaType === JSON_TYPE) checkOptionsKind(bytes)
   try {
     // DeleteOptions is registered in every group version, so any apiVersion will do.
-    return decodeBody(bytes, bodyType(context.contentType), { schema, gvk: { group: '', version: 'v1', kind: 'DeleteOptions' }, strict: 'Ignore' }).object
+    return decodeBody(bytes, mediaType, { schema, gvk: { group: '', version: 'v1', kind: 'DeleteOptions' }, strict: 'Ignore' }).object
   } catch (error) {
-    if (error instanceof StatusError && error.code === 415) throw error
     throw badRequest((error as Error).message, { cause: error })
   }
+}
+
+/** What upstream's decoder of options says before it looks at members. */
+function checkOptionsKind(bytes: Buffer): void {
+  let value: KubeObject | null
+  try {
+    value = parseJson(bytes).value
+  } catch (error) {
+    throw badRequest(`couldn't get version/kind; json parse error: ${(error as Error).message}`, { cause: error })
+  }
+  const { kind = 'DeleteOptions', apiVersion = 'v1' } = value ?? {}
+  if (kind !== 'DeleteOptions') throw badRequest(`no kind ${quote(String(kind))} is registered for version ${quote(String(apiVersion))} in scheme "k8s.io/apiserver/pkg/apis/meta/internalversion/scheme/register.go:33"`)
 }

@@ -24,7 +24,7 @@ export interface WriteOptions {
 
 /** Options of create, update and patch. `kind` is `CreateOptions`, `UpdateOptions` or `PatchOptions`. */
 export function writeOptions(query: URLSearchParams, kind: 'CreateOptions' | 'UpdateOptions' | 'PatchOptions', apply = false): WriteOptions & { force: boolean | undefined } {
-  if (query.size === 0) return NO_OPTIONS[kind]
+  if (query.size === 0 && !apply) return NO_OPTIONS[kind]
   const dryRun = query.getAll('dryRun')
   const fieldManager = query.get('fieldManager') ?? ''
   const fieldValidation = query.get('fieldValidation') ?? ''

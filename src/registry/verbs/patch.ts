@@ -10,7 +10,7 @@ import { type ParsedYaml, parseYaml } from '../../api/yaml.ts'
 import { invalidValue } from '../../api/field.ts'
 import { apply as applyConfiguration } from '../../api/managedfields/apply.ts'
 import { trackUpdate } from '../../api/managedfields/track-update.ts'
-import { groupVersion, type KubeObject, metaOf } from '../../api/object.ts'
+import { type GroupVersionKind, groupVersion, type KubeObject, metaOf } from '../../api/object.ts'
 import { goValue } from '../../api/patch/go-format.ts'
 import { applyJsonPatch } from '../../api/patch/json-patch.ts'
 import { applyMergePatch } from '../../api/patch/merge-patch.ts'
@@ -71,7 +71,7 @@ function patcher(context: VerbContext, endpoint: Endpoint, type: PatchType, byte
   return (current: KubeObject | undefined): KubeObject => {
     const before = current as KubeObject
     const { document, strictErrors, show } = patchOf(before)
-    const object = checked(document, endpoint.schema, strictErrors, show, options.fieldValidation, context)
+    const object = checked(document, endpoint.gvk, endpoint.schema, strictErrors, show, options.fieldValidation, context)
     object.kind = endpoint.gvk.kind
     object.apiVersion = endpoint.apiVersion
     applyDefaults(endpoint, object)
@@ -113,9 +113,10 @@ function preparedPatch(type: PatchType, bytes: Buffer, validation: FieldValidati
 }
 
 /** A patched document is decoded like a body; what is wrong with it is wrong with the patch. */
-function checked(document: unknown, schema: StructType, patchErrors: readonly string[], show: () => string, validation: FieldValidation, context: VerbContext): KubeObject {
+function checked(document: unknown, gvk: GroupVersionKind, schema: StructType, patchErrors: readonly string[], show: () => string, validation: FieldValidation, context: VerbContext): KubeObject {
   let normalized: ReturnType<typeof normalize>
   try {
+    checkKind(document as KubeObject, gvk)
     normalized = normalize(schema, document)
   } catch (error) {
     throw invalid({ group: '', kind: '' }, '', [invalidValue('patch', show(), (error as Error).message)])
@@ -128,10 +129,15 @@ function checked(document: unknown, schema: StructType, patchErrors: readonly st
   return normalized.object
 }
 
+/** A patch may not make another kind of it. */
+function checkKind(document: KubeObject, gvk: GroupVersionKind): void {
+  const { kind = gvk.kind, apiVersion = groupVersion(gvk.group, gvk.version) } = document
+  if (kind !== gvk.kind) throw new TypeError(`converting (${apiVersion.split('/').at(-1)}.${kind}) to (${gvk.group === '' ? 'core' : gvk.group.split('.')[0]}.${gvk.kind}): unknown conversion`)
+}
+
 function applier(context: VerbContext, endpoint: Endpoint, bytes: Buffer, options: WriteOptions & { force: boolean | undefined }, sub: ObjectSubresource | undefined) {
   const parsed = parseApplied(bytes)
   const config = plainValue(parsed.tree)
-  const duplicates = parsed.duplicates.length === 0 ? undefined : `error converting YAML to JSON: yaml: unmarshal errors:\n${parsed.duplicates.map((line) => `  ${line}`).join('\n')}`
   return (current: KubeObject | undefined): KubeObject => {
     const object = decodedAs(
       endpoint.schema,
@@ -147,10 +153,11 @@ function applier(context: VerbContext, endpoint: Endpoint, bytes: Buffer, option
       }),
     )
     applyDefaults(endpoint, object)
-    if (duplicates !== undefined && options.fieldValidation !== 'Ignore') {
-      if (options.fieldValidation === 'Strict') throw badRequest(`error strict decoding YAML: ${duplicates}`)
-      context.warn(duplicates)
+    if (parsed.duplicates.length > 0 && options.fieldValidation === 'Strict') {
+      const lines = parsed.duplicates.map((line) => `  ${line}`).join('\n')
+      throw badRequest(`error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n${lines}`)
     }
+    if (options.fieldValidation === 'Warn') for (const duplicate of parsed.duplicates) context.warn(duplicate)
     return object
   }
 }
@@ -178,7 +185,7 @@ function patchView(context: VerbContext, endpoint: Endpoint, view: ViewSubresour
       return decodedAs(schema, applyConfiguration({ ...manager, live: present, config, force: options.force === true, apiVersion, gvk: view.kind, schema }))
     }
     const { document, strictErrors, show } = preparedPatch(type, bytes, options.fieldValidation, schema, context)(present)
-    const object = checked(document, schema, strictErrors, show, options.fieldValidation, context)
+    const object = checked(document, view.kind, schema, strictErrors, show, options.fieldValidation, context)
     object.kind = view.kind.kind
     object.apiVersion = apiVersion
     metaOf(object)

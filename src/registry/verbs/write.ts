@@ -72,7 +72,7 @@ async function insert(context: VerbContext, endpoint: Endpoint, object: KubeObje
   if (strategy.specChanged !== undefined) meta.generation = 1
   strategy.prepareForCreate?.(object, write)
   const errors = [...metadataErrors(endpoint, meta), ...(strategy.validate?.(object, write) ?? [])]
-  if (errors.length > 0) throw invalid(gvk, meta.name ?? '', errors)
+  if (errors.length > 0) throw invalid(definition.storage?.as ?? gvk, meta.name ?? '', errors)
   for (const warning of strategy.warnings?.(object, undefined, write) ?? []) context.warn(warning)
   await validateAdmission()
   if ((meta.resourceVersion ?? '') !== '') throw failure(500, '', 'resourceVersion should not be set on objects to be created')
@@ -207,7 +207,7 @@ async function updateOnce(context: VerbContext, endpoint: Endpoint, update: Upda
     ...metadataErrors(endpoint, meta),
     ...(strategy.validateUpdate?.(object, old, write) ?? []),
   ]
-  if (errors.length > 0) throw invalid(gvk, meta.name ?? '', errors)
+  if (errors.length > 0) throw invalid(definition.storage?.as ?? gvk, meta.name ?? '', errors)
   for (const warning of strategy.warnings?.(object, old, write) ?? []) context.warn(warning)
   keepTimesWhenUnchanged(old, object)
   await context.verbs.admission.validate(admission)

@@ -42,7 +42,7 @@ async function bind(action: Action, binding: Binding & KubeObject, name: string)
   const node = binding.target?.name ?? ''
   try {
     await action.registry.update(
-      'pods',
+      'v1/pods',
       { namespace: action.namespace, name },
       (pod) => assign(pod, { binding, node, nowMs: action.nowMs }),
       {

@@ -90,7 +90,7 @@ function evicted(): KubeObject {
 }
 
 function podOf(action: Action): Pod {
-  const pod = action.registry.get('pods', action)
+  const pod = action.registry.get('v1/pods', action)
   if (pod === undefined) throw notFound({ group: '', resource: 'pods' }, action.name)
   return pod
 }
@@ -121,7 +121,7 @@ async function deletePod(action: Action, { options, dryRun }: { options: DeleteO
   if (resourceVersion) preconditions.resourceVersion = resourceVersion
   if (!dryRun) {
     const updated = await registry.update(
-      'pods',
+      'v1/pods',
       key,
       (pod: Pod & KubeObject) => {
         checkPreconditions(pod, preconditions)
@@ -135,7 +135,7 @@ async function deletePod(action: Action, { options, dryRun }: { options: DeleteO
     if (preconditions.resourceVersion !== undefined && version !== undefined) preconditions.resourceVersion = version
   }
   const { gracePeriodSeconds, propagationPolicy } = options
-  await registry.delete('pods', key, {
+  await registry.delete('v1/pods', key, {
     preconditions,
     user,
     dryRun,
@@ -177,7 +177,7 @@ async function spend(action: Action, { budget, dryRun }: { budget: PodDisruption
   checkBudget(budget)
   if (dryRun) return
   await action.registry.update(
-    'poddisruptionbudgets',
+    BUDGETS,
     { namespace: action.namespace, name },
     (current: PodDisruptionBudget & KubeObject) => {
       checkBudget(current)
