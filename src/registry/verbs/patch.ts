@@ -8,7 +8,7 @@ import { decodeText, plainValue } from '../../api/json.ts'
 import { normalize } from '../../api/normalize.ts'
 import { type ParsedYaml, parseYaml } from '../../api/yaml.ts'
 import { invalidValue } from '../../api/field.ts'
-import { apply as applyConfiguration } from '../../api/managedfields/apply.ts'
+import { apply as applyConfiguration, unconvertible } from '../../api/managedfields/apply.ts'
 import { trackUpdate } from '../../api/managedfields/track-update.ts'
 import { type GroupVersionKind, groupVersion, type KubeObject, metaOf } from '../../api/object.ts'
 import { goValue } from '../../api/patch/go-format.ts'
@@ -139,19 +139,17 @@ function applier(context: VerbContext, endpoint: Endpoint, bytes: Buffer, option
   const parsed = parseApplied(bytes)
   const config = plainValue(parsed.tree)
   return (current: KubeObject | undefined): KubeObject => {
-    const object = decodedAs(
-      endpoint.schema,
-      applyConfiguration({
-        ...fieldManager(context, options),
-        live: current,
-        config: structuredClone(config) as KubeObject,
-        force: options.force === true,
-        apiVersion: endpoint.apiVersion,
-        gvk: endpoint.gvk,
-        schema: endpoint.schema,
-        resetPaths: sub?.strategy.resetFields ?? endpoint.definition.strategy.resetFields ?? [],
-      }),
-    )
+    const applied = { config: structuredClone(config) as KubeObject, gvk: endpoint.gvk }
+    const merged = applyConfiguration({
+      ...fieldManager(context, options),
+      ...applied,
+      live: current,
+      force: options.force === true,
+      apiVersion: endpoint.apiVersion,
+      schema: endpoint.schema,
+      resetPaths: sub?.strategy.resetFields ?? endpoint.definition.strategy.resetFields ?? [],
+    })
+    const object = decodedAs(endpoint.schema, merged, applied)
     applyDefaults(endpoint, object)
     if (parsed.duplicates.length > 0 && options.fieldValidation === 'Strict') {
       const lines = parsed.duplicates.map((line) => `  ${line}`).join('\n')
@@ -171,8 +169,12 @@ function parseApplied(bytes: Buffer): ParsedYaml {
 }
 
 /** What was merged, in the form of its schema; kind and apiVersion stay. */
-function decodedAs(schema: StructType, merged: KubeObject): KubeObject {
-  return { kind: merged.kind, apiVersion: merged.apiVersion, ...normalize(schema, merged).object }
+function decodedAs(schema: StructType, merged: KubeObject, applied: { config: KubeObject; gvk: GroupVersionKind }): KubeObject {
+  try {
+    return { kind: merged.kind, apiVersion: merged.apiVersion, ...normalize(schema, merged).object }
+  } catch (error) {
+    throw unconvertible(applied, (error as Error).message)
+  }
 }
 
 function patchView(context: VerbContext, endpoint: Endpoint, view: ViewSubresource, type: PatchType, bytes: Buffer, options: WriteOptions & { force: boolean | undefined }): Promise<Result> {
@@ -181,8 +183,8 @@ function patchView(context: VerbContext, endpoint: Endpoint, view: ViewSubresour
   const manager = fieldManager(context, options)
   return writeView(context, endpoint, view, options, (present) => {
     if (type === 'application/apply-patch+yaml') {
-      const config = plainValue(parseApplied(bytes).tree) as KubeObject
-      return decodedAs(schema, applyConfiguration({ ...manager, live: present, config, force: options.force === true, apiVersion, gvk: view.kind, schema }))
+      const applied = { config: plainValue(parseApplied(bytes).tree) as KubeObject, gvk: view.kind }
+      return decodedAs(schema, applyConfiguration({ ...manager, ...applied, live: present, force: options.force === true, apiVersion, schema }), applied)
     }
     const { document, strictErrors, show } = preparedPatch(type, bytes, options.fieldValidation, schema, context)(present)
     const object = checked(document, view.kind, schema, strictErrors, show, options.fieldValidation, context)
