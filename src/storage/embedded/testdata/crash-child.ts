@@ -39,7 +39,14 @@ async function write(writer: number): Promise<void> {
   }
 }
 
-/** At once, so that nothing said is lost with the process. */
+/** At once, so that nothing said is lost with the process; a pipe that is full is waited for. */
 function say(line: string): void {
-  writeSync(1, `${line}\n`)
+  for (;;) {
+    try {
+      writeSync(1, `${line}\n`)
+      return
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+    }
+  }
 }
