@@ -174,6 +174,14 @@ test('a pod token does not depend on the node in it', async () => {
   expect(text(await authenticator().authenticateToken(await signer.sign(claims(POD)), {}))).toBe('user')
 })
 
+test('a pod token dies with the node in it where that is asked for', async () => {
+  const auth = authenticator({ strictNodeClaim: true })
+  const token = await signer.sign(claims({ kind: 'Pod', pod: { name: 'p', uid: 'pod-uid' }, node: { name: 'n', uid: 'node-uid' } }))
+  expect(text(await auth.authenticateToken(token, {}))).toBe('user')
+  cache.drop('v1/nodes', 'n')
+  expect(text(await auth.authenticateToken(token, {}))).toBe('service account token has been invalidated')
+})
+
 test('on a shared store a miss is looked up again once the cache has caught up', async () => {
   cache.drop('v1/serviceaccounts', 'ns/robot')
   cache.catchUp = async () => cache.put('v1/serviceaccounts', { metadata: { namespace: 'ns', name: 'robot', uid: 'sa-uid' } })

@@ -34,6 +34,8 @@ export interface ServiceAccountAuthenticatorDeps {
   clock: Clock
   /** `--service-account-lookup`: legacy tokens only; bound ones are always looked up. */
   lookup?: boolean
+  /** `--strict-node-claim`: a pod's token dies with the node in it too. Kubernetes never looks that up (KEP-4193). */
+  strictNodeClaim?: boolean
   /** Whether somebody revoked the token or all tokens of its account, pod or node. O(1). */
   revoked?(claims: BoundClaims): boolean
   /** Told of every accepted bound token, for the ledger's last use. Must cost next to nothing. */
@@ -118,8 +120,7 @@ export class ServiceAccountAuthenticator implements TokenAuthenticator {
     const dead =
       (secret && this.#dead('Secret', 'v1/secrets', `${namespace}/${secret.name}`, secret.uid, seen.secret, deletedBefore)) ??
       (pod && this.#dead('Pod', 'v1/pods', `${namespace}/${pod.name}`, pod.uid, seen.pod, deletedBefore)) ??
-      // With a pod the node is information only (KEP-4193).
-      (node && pod === undefined ? this.#dead('Node', 'v1/nodes', node.name, node.uid, seen.node, deletedBefore) : undefined)
+      this.#deadNode(claims, seen.node, deletedBefore)
     if (dead !== undefined) return dead
     return this.#deps.revoked?.(claims) === true ? { reason: 'Revoked' } : undefined
   }
