@@ -212,9 +212,17 @@ export async function startServe(store: StoreKind, flags: readonly string[] = ['
 }
 
 /** `podpass up` in a folder of its own; resolves when it has printed how to use it. */
-export async function startUp(folder: string): Promise<{ kubeconfig: string; url: string; printed(): string; stop(): Promise<void> }> {
+export async function startUp(
+  folder: string,
+): Promise<{ kubeconfig: string; url: string; printed(): string; exitCode(): number | null; stop(): Promise<void> }> {
   const up = startProcess(process.execPath, [COMMAND, 'up', '--data-dir', folder, '--secure-port=0'])
   const line = (pattern: RegExp) => pattern.exec(up.log())?.[1]
   await until(async () => line(/Ctrl-C (stops)/) !== undefined, up)
-  return { kubeconfig: line(/export KUBECONFIG=(.*)/) as string, url: line(/ready at (\S+)/) as string, printed: up.log, stop: up.stop }
+  return {
+    kubeconfig: line(/export KUBECONFIG=(.*)/) as string,
+    url: line(/ready at (\S+)/) as string,
+    printed: up.log,
+    exitCode: () => up.child.exitCode,
+    stop: up.stop,
+  }
 }

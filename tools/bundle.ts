@@ -4,7 +4,7 @@
  * CommonJS, because it starts a little faster than a module and because its first line runs before anything is imported: a Node that is too
  * old gets a sentence instead of a stack trace. What the command loads by `import()` stays in the file and runs when it is first asked for.
  *
- * @see docs/decisions/0002-one-file-commonjs.md
+ * @see docs/decisions/0003-one-file-commonjs.md
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'

@@ -5,6 +5,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { FLAGS_DOCUMENT, flagsDocument } from './document-flags.ts'
 
 function documents(): string[] {
   const top = readdirSync('.').filter((name) => name.endsWith('.md'))
@@ -33,6 +34,8 @@ function anchorsOf(text: string): Set<string> {
 export function documentationFindings(): string[] {
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> }
   const findings: string[] = []
+  if (!existsSync(FLAGS_DOCUMENT) || readFileSync(FLAGS_DOCUMENT, 'utf8') !== flagsDocument())
+    findings.push(`${FLAGS_DOCUMENT} is not what npm run docs writes`)
   for (const document of documents()) {
     const text = readFileSync(document, 'utf8')
     for (const [, link] of text.replace(/```[\s\S]*?```/g, '').matchAll(/\]\(([^)\s]+)\)/g)) {

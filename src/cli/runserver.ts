@@ -19,6 +19,8 @@ export interface Hooks {
 
 /** Resolves with the exit code when the server has stopped. */
 export async function runServer(options: ServerOptions, terminal: Terminal, hooks: Hooks = {}): Promise<number> {
+  // Asked for before anything is started: from here on a signal ends the server, not the process.
+  const { stopped } = terminal
   const { log, flush } = await openLog(terminal)
   hooks.onStart?.(log)
   // Loaded only now: help and refusals are printed without it.
@@ -35,8 +37,8 @@ export async function runServer(options: ServerOptions, terminal: Terminal, hook
   if (terminal.isInteractive) terminal.err(`serving on ${server.url}\n`)
   await hooks.onReady?.(server)
   await new Promise<void>((stop) => {
-    if (terminal.stopped.aborted) stop()
-    else terminal.stopped.addEventListener('abort', () => stop(), { once: true })
+    if (stopped.aborted) stop()
+    else stopped.addEventListener('abort', () => stop(), { once: true })
   })
   log.info({}, 'stopping')
   if (terminal.isInteractive) terminal.err('stopping\n')

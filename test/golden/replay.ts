@@ -11,6 +11,8 @@ import { kubectlByMinor } from '../machine.ts'
 import { type Running, type StoreKind, startServe } from '../podpass.ts'
 
 const FOLDER = import.meta.dirname
+/** The longest takes half a minute on the real server; what takes longer waits for something that does not happen. */
+const SCENARIO_LIMIT_MS = 90_000
 /** The recordings hold what this kubectl printed; another prints other things. */
 export const RECORDED_KUBECTL = '1.32'
 
@@ -81,7 +83,7 @@ export async function replay(store: StoreKind, scenarios: readonly string[], onO
         ...(kubectl === undefined ? [] : ['--kubectl', kubectl]),
         scenario,
       ]
-      await run('wire.mjs', args, say, server.ended)
+      await run('wire.mjs', args, say, AbortSignal.any([server.ended, AbortSignal.timeout(SCENARIO_LIMIT_MS)]))
       if (existsSync(json)) steps.push(...(JSON.parse(readFileSync(json, 'utf8')) as { steps: StepResult[] }).steps)
       if (!server.hasEnded()) continue
       const log = server.log().slice(-2000)
