@@ -110,7 +110,7 @@ export class ServiceAccountAuthenticator implements TokenAuthenticator {
   }
 
   #boundRejection(claims: BoundClaims, seen: Seen, nowMs: number): Rejection | undefined {
-    const { namespace, account, secret, pod, node } = claims
+    const { namespace, account, secret, pod } = claims
     if (account.name === '') return { reason: 'AccountNameMissing' }
     const uid = this.#lookUp('v1/serviceaccounts', `${namespace}/${account.name}`, account.uid, seen.account)
     if (uid === undefined) return { reason: 'AccountGone', namespace, name: account.name }
@@ -123,6 +123,12 @@ export class ServiceAccountAuthenticator implements TokenAuthenticator {
       this.#deadNode(claims, seen.node, deletedBefore)
     if (dead !== undefined) return dead
     return this.#deps.revoked?.(claims) === true ? { reason: 'Revoked' } : undefined
+  }
+
+  /** With a pod the node is information only: it may even be one that does not exist. */
+  #deadNode({ node, pod }: BoundClaims, alive: Alive, deletedBefore: number): Rejection | undefined {
+    if (node === undefined || (pod !== undefined && this.#deps.strictNodeClaim !== true)) return undefined
+    return this.#dead('Node', 'v1/nodes', node.name, node.uid, alive, deletedBefore)
   }
 
   #dead(
