@@ -95,6 +95,25 @@ describe('encodeYaml()', () => {
     expect(plainValue(parseYaml(text(encodeYaml({ tricky }))).tree)).toEqual({ tricky })
   })
 
+  test('chooses the quotes that Go chooses', () => {
+    const object = {
+      kind: 'x',
+      a: '1',
+      b: 'a: b',
+      c: '2024-01-02T03:04:05Z',
+      d: 'yes',
+      e: '1:30',
+      f: 'a\nb\n',
+      g: '',
+      h: 9007199254740993n,
+      i: 1.5,
+      '1': 'x',
+    }
+    expect(text(encodeYaml(object))).toBe(
+      '"1": x\na: "1"\nb: \'a: b\'\nc: "2024-01-02T03:04:05Z"\nd: "yes"\ne: "1:30"\nf: |\n  a\n  b\ng: ""\nh: 9007199254740993\ni: 1.5\nkind: x\n',
+    )
+  })
+
   test('is read back as it was', () => {
     const value = fc.letrec((tie) => ({
       node: fc.oneof(

@@ -4,11 +4,12 @@
  * @see encoding/json, apimachinery/pkg/runtime/serializer/json, sigs.k8s.io/yaml
  * @module
  */
-import { dump } from 'js-yaml'
+import { DEFAULT_SCALAR_STYLE_RULES, DUMP_SCHEMA, dump, intCoreTag, SCALAR_STYLE, type ScalarStyleRule } from 'js-yaml'
 import { byteOrder, setMember } from './json.ts'
 import type { KubeObject } from './object.ts'
 import type { SchemaSource, StructType, ValueType } from './schema.ts'
 import { builtinSchemas } from './schemas.ts'
+import { isAmbiguous } from './yaml.ts'
 
 /**
  * One line of JSON: kind, apiVersion and metadata first, then the members in their own order; no line feed at the end.
@@ -31,11 +32,35 @@ export function encodePretty(object: KubeObject): Buffer {
   return Buffer.from(escapeText(text))
 }
 
-/** YAML with members in alphabetical order, as `sigs.k8s.io/yaml` writes it. */
+/** YAML with members in alphabetical order, quoted as Go quotes it. */
 export function encodeYaml(object: KubeObject): Buffer {
-  const value = hasBigInt(object) ? object : JSON.parse(JSON.stringify(object))
-  return Buffer.from(dump(sorted(value), { indent: 2, seqNoIndent: true, noRefs: true, lineWidth: -1 } as Parameters<typeof dump>[1]))
+  const options = {
+    schema: YAML_SCHEMA,
+    indent: 2,
+    seqNoIndent: true,
+    noRefs: true,
+    lineWidth: -1,
+    quoteStyle: 'single',
+    scalarStyleRules: YAML_STYLES,
+  } as const
+  return Buffer.from(dump(sorted(object), options))
 }
+
+/** Integers that a number cannot hold are written in full. */
+const YAML_SCHEMA = DUMP_SCHEMA.withTags({
+  ...intCoreTag,
+  identify: (value: unknown) => typeof value === 'bigint' || intCoreTag.identify(value),
+  represent: (value: unknown) => (typeof value === 'bigint' ? String(value) : intCoreTag.represent(value)),
+})
+
+/** What is a text but would be read as something else goes in double quotes; what cannot stand alone, in single ones. */
+const YAML_STYLES: ScalarStyleRule[] = [
+  (layout) => {
+    const isText = layout.node.tag === layout.presenterOptions.schema.defaultScalarTag.tagName
+    if (isText && layout.style === SCALAR_STYLE.PLAIN && isAmbiguous(layout.node.value)) layout.style = SCALAR_STYLE.DOUBLE_QUOTED
+  },
+  ...Object.values(DEFAULT_SCALAR_STYLE_RULES),
+]
 
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted)

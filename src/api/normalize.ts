@@ -11,6 +11,7 @@
  */
 import { type JsonNode, JsonNumber, JsonObject, membersOf, numberValue, plainValue, setMember, treeOf } from './json.ts'
 import { canonicalQuantity } from './quantity.ts'
+import { quote } from './quote.ts'
 import type { Field, Scalar, SchemaSource, StructType, ValueType } from './schema.ts'
 import { builtinSchemas } from './schemas.ts'
 import { canonicalMicroTime, canonicalTime } from './time.ts'
@@ -528,7 +529,7 @@ class Reader {
   }
 
   strict(kind: 'unknown' | 'duplicate', path: string): void {
-    const text = `${kind} field ${JSON.stringify(path)}`
+    const text = `${kind} field ${quote(path)}`
     if (this.strictErrors.length < MAX_STRICT_ERRORS && !this.strictErrors.includes(text)) this.strictErrors.push(text)
   }
 }

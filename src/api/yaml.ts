@@ -16,6 +16,7 @@ import {
   YAMLException,
 } from 'js-yaml'
 import { type JsonNode, JsonNumber, JsonObject } from './json.ts'
+import { quote } from './quote.ts'
 
 /** The text is no YAML, or asks for too much. */
 export class YamlError extends Error {
@@ -144,7 +145,7 @@ class Builder {
       }
       const place = places.get(key)
       if (place !== undefined) {
-        this.#duplicates.push(`line ${line}: key ${JSON.stringify(key)} already set in map`)
+        this.#duplicates.push(`line ${line}: key ${quote(key)} already set in map`)
         ;(object.members[place] as [string, JsonNode])[1] = value
       } else {
         places.set(key, object.members.length)
@@ -209,6 +210,20 @@ function plainScalar(text: string): JsonNode {
     if (FLOAT.test(float) && Number.isFinite(Number(float))) return new JsonNumber(String(Number(float)))
   }
   return text
+}
+
+const BASE_60 = /^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$/
+const TIMESTAMP = /^\d{4}-\d{1,2}-\d{1,2}(?:[Tt ]\d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)?(?:Z|[-+]\d\d:\d\d)?)?$/
+
+/** Whether a text, unquoted, would mean something else to a reader of YAML 1.1. */
+export function isAmbiguous(text: string): boolean {
+  return (
+    typeof plainScalar(text) !== 'string' ||
+    BASE_60.test(text) ||
+    TIMESTAMP.test(text) ||
+    text === '<<' ||
+    /^[-+]?\.(?:inf|Inf|INF|nan|NaN|NAN)$/.test(text)
+  )
 }
 
 /** Go's `strconv.ParseInt` with base 0: decimal, `0x`, `0o`, `0b`, and octal by a leading zero. */
