@@ -48,8 +48,9 @@ export function anyRule(random: Random): PolicyRule {
   return rule
 }
 
+/** Few mostly, and sometimes so many that they are indexed. */
 export function anyRules(random: Random): PolicyRule[] {
-  return several(random, 4, () => anyRule(random))
+  return several(random, random() < 0.15 ? 40 : 4, () => anyRule(random))
 }
 
 export function anyNamespace(random: Random): string {

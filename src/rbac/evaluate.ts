@@ -94,16 +94,100 @@ export function urlCovers(owned: string, path: string): boolean {
   return path.startsWith(owned.slice(0, end))
 }
 
+/** Rules of one role or one user, found by what they are about where they are many. */
+export interface RuleSet {
+  readonly rules: readonly CompiledRule[]
+  readonly index: RuleSetIndex | undefined
+}
+
+interface RuleSetIndex {
+  byResource: Map<string, CompiledRule[]>
+  anyResource: CompiledRule[]
+  byUrl: Map<string, CompiledRule[]>
+  urlGlobs: CompiledRule[]
+}
+
+/** Up to so many rules are looked at one by one. */
+const FEW_RULES = 16
+
+export function ruleSet(rules: readonly PolicyRule[]): RuleSet {
+  const compiled = rules.map(compileRule)
+  return { rules: compiled, index: compiled.length <= FEW_RULES ? undefined : indexRules(compiled) }
+}
+
+function indexRules(rules: readonly CompiledRule[]): RuleSetIndex {
+  const index: RuleSetIndex = { byResource: new Map(), anyResource: [], byUrl: new Map(), urlGlobs: [] }
+  for (const rule of rules) {
+    if (rule.resources === undefined) index.anyResource.push(rule)
+    else for (const resource of rule.resources) addTo(index.byResource, resource, rule)
+    for (const url of rule.urls) {
+      if (url.endsWith('*')) index.urlGlobs.push(rule)
+      else addTo(index.byUrl, url, rule)
+    }
+  }
+  return index
+}
+
+function addTo(map: Map<string, CompiledRule[]>, key: string, rule: CompiledRule): void {
+  const list = map.get(key)
+  if (list === undefined) map.set(key, [rule])
+  else list.push(rule)
+}
+
+/** Whether some rule of the set allows the request; `combined` is `combinedResource(request)`. */
+export function ruleSetAllows({ rules, index }: RuleSet, request: RuleRequest, combined: string): boolean {
+  if (index === undefined) return anyAllows(rules, request, combined)
+  if (!request.isResource)
+    return anyAllows(index.byUrl.get(request.path), request, combined) || anyAllows(index.urlGlobs, request, combined)
+  return (
+    anyAllows(index.byResource.get(combined), request, combined) ||
+    (request.subresource !== '' && anyAllows(index.byResource.get(`*/${request.subresource}`), request, combined)) ||
+    anyAllows(index.anyResource, request, combined)
+  )
+}
+
+function anyAllows(rules: readonly CompiledRule[] | undefined, request: RuleRequest, combined: string): boolean {
+  if (rules === undefined) return false
+  for (const rule of rules) if (compiledRuleAllows(rule, request, combined)) return true
+  return false
+}
+
+/** Whether one rule of the set covers all of `rule`. */
+function someCovers({ rules, index }: RuleSet, rule: PolicyRule): boolean {
+  const covering = (list: readonly CompiledRule[] | undefined) => list?.some((owner) => coversWhole(owner, rule)) === true
+  if (index === undefined) return covering(rules)
+  const resource = rule.resources?.[0]
+  if (resource !== undefined) {
+    const slash = resource.indexOf('/')
+    const ofAny = slash < 0 ? undefined : index.byResource.get(`*/${resource.slice(slash + 1)}`)
+    return covering(index.byResource.get(resource)) || covering(ofAny) || covering(index.anyResource)
+  }
+  const url = rule.nonResourceURLs?.[0]
+  return url === undefined ? covering(rules) : covering(index.byUrl.get(url)) || covering(index.urlGlobs)
+}
+
+/** A rule of thousands of groups, resources and verbs is not taken apart beyond this: it is missing as a whole. */
+const MAX_ATOMS = 20_000
+
 /** The rules of `requested`, in atoms, that no single rule of `held` covers. Empty: everything is covered. */
 export function uncovered(held: readonly PolicyRule[], requested: readonly PolicyRule[]): PolicyRule[] {
-  const owners = held.map(compileRule)
+  const owners = ruleSet(held)
   const missing: PolicyRule[] = []
+  let budget = MAX_ATOMS
   for (const rule of requested) {
-    // A rule that one owner rule covers as a whole needs no atoms; 10,000-rule roles stay affordable.
-    if (isPlain(rule) && owners.some((owner) => coversWhole(owner, rule))) continue
-    for (const atom of atoms(rule)) if (!owners.some((owner) => coversWhole(owner, atom))) missing.push(atom)
+    // What one owner rule covers as a whole needs no atoms.
+    if (isPlain(rule) && someCovers(owners, rule)) continue
+    budget -= atomCount(rule)
+    if (budget < 0) missing.push(rule)
+    else for (const atom of atoms(rule)) if (!someCovers(owners, atom)) missing.push(atom)
   }
   return missing
+}
+
+function atomCount(rule: PolicyRule): number {
+  return (
+    size(rule.verbs) * (size(rule.apiGroups) * size(rule.resources) * Math.max(1, size(rule.resourceNames)) + size(rule.nonResourceURLs))
+  )
 }
 
 /** Whether `held` reaches at least as far as `requested`. */

@@ -9,7 +9,7 @@
 import { quote } from '../api/status.ts'
 import type { PolicyRule, RoleRef, Subject } from '../api/types/rbac/v1.ts'
 import type { Cache, CacheEvent, Subscription } from '../cache/cache.ts'
-import { type CompiledRule, combinedResource, compiledRuleAllows, compileRule, type RuleRequest } from './evaluate.ts'
+import { combinedResource, type RuleRequest, type RuleSet, ruleSet, ruleSetAllows } from './evaluate.ts'
 
 /** Who asks, as far as RBAC looks at it. */
 export interface RbacUser {
@@ -21,7 +21,7 @@ export interface RbacUser {
 interface RoleSlot {
   readonly key: string
   /** Undefined while there is no such role. */
-  rules: readonly CompiledRule[] | undefined
+  rules: RuleSet | undefined
   grants: number
 }
 
@@ -49,7 +49,8 @@ export type RuleVisitor = (grant: Grant, rule: PolicyRule | undefined, error: st
 
 export type RbacDecision = { allowed: true; reason: string } | { allowed: false; errors: readonly string[] }
 
-const NO_GRANTS: readonly IndexedGrant[] = []
+/** Shared by all who have none; never written to. */
+const NO_GRANTS: IndexedGrant[] = []
 const RBAC_GROUP = 'rbac.authorization.k8s.io'
 
 /** Cache ids of the four kinds that an index follows. */
@@ -99,10 +100,10 @@ export class RbacIndex {
     const key = roleKey(namespace, name)
     const slot = this.#roles.get(key)
     if (slot !== undefined) {
-      slot.rules = rules?.map(compileRule)
+      slot.rules = rules === undefined ? undefined : ruleSet(rules)
       if (rules === undefined && slot.grants === 0) this.#roles.delete(key)
     } else if (rules !== undefined) {
-      this.#roles.set(key, { key, rules: rules.map(compileRule), grants: 0 })
+      this.#roles.set(key, { key, rules: ruleSet(rules), grants: 0 })
     }
   }
 
@@ -111,7 +112,7 @@ export class RbacIndex {
     const key = roleKey(namespace, name)
     const old = this.#grants.get(key)
     if (old !== undefined) {
-      this.#unlink(old)
+      this.#eachPlace(old, removeGrant)
       this.#grants.delete(key)
       if (--old.role.grants === 0 && old.role.rules === undefined) this.#roles.delete(old.role.key)
     }
@@ -125,40 +126,25 @@ export class RbacIndex {
     }
     grant.role.grants++
     this.#grants.set(key, grant)
-    for (const [table, subject] of this.#placesOf(grant)) {
-      let grants = table.get(subject)
-      if (grants === undefined) {
-        grants = { cluster: [], namespaces: undefined }
-        table.set(subject, grants)
-      }
-      insert(listOf(grants, namespace), grant)
-    }
+    this.#eachPlace(grant, insertGrant)
   }
 
-  #unlink(grant: IndexedGrant): void {
-    for (const [table, subject] of this.#placesOf(grant)) {
-      const grants = table.get(subject)
-      if (grants === undefined) continue
-      const list = listOf(grants, grant.namespace)
-      remove(list, grant)
-      if (list.length === 0 && grant.namespace !== '') grants.namespaces?.delete(grant.namespace)
-      if (grants.cluster.length === 0 && (grants.namespaces === undefined || grants.namespaces.size === 0)) table.delete(subject)
-    }
-  }
-
-  /** Where a grant is kept: each subject once, in the binding's own order. */
-  *#placesOf(grant: Grant): Iterable<[Map<string, SubjectGrants>, string]> {
-    const users = new Set<string>()
-    const groups = new Set<string>()
-    for (const subject of grant.subjects) {
-      if (subject.kind === 'Group') groups.add(subject.name ?? '')
-      else {
-        const username = subjectUsername(subject, grant.namespace)
-        if (username !== undefined) users.add(username)
+  /** Calls `change` for the place of every subject, each once. */
+  #eachPlace(grant: IndexedGrant, change: (table: Map<string, SubjectGrants>, subject: string, grant: IndexedGrant) => void): void {
+    const { subjects, namespace } = grant
+    // Nearly every binding has one subject; what is more has to be told apart.
+    const seen = subjects.length > 1 ? { users: new Set<string>(), groups: new Set<string>() } : undefined
+    for (const subject of subjects) {
+      const isGroup = subject.kind === 'Group'
+      const name = isGroup ? (subject.name ?? '') : subjectUsername(subject, namespace)
+      if (name === undefined) continue
+      if (seen !== undefined) {
+        const names = isGroup ? seen.groups : seen.users
+        if (names.has(name)) continue
+        names.add(name)
       }
+      change(isGroup ? this.#groups : this.#users, name, grant)
     }
-    for (const user of users) yield [this.#users, user]
-    for (const group of groups) yield [this.#groups, group]
   }
 
   /** The slot that a reference means; for a kind that is none, one that never gets rules. */
@@ -190,10 +176,7 @@ export class RbacIndex {
             errors.add(missingRole(grant))
             continue
           }
-          for (const rule of rules) {
-            if (compiledRuleAllows(rule, request, combined))
-              return { allowed: true, reason: `RBAC: allowed by ${describeGrant(grant, user)}` }
-          }
+          if (ruleSetAllows(rules, request, combined)) return { allowed: true, reason: `RBAC: allowed by ${describeGrant(grant, user)}` }
         }
       }
     }
@@ -207,7 +190,7 @@ export class RbacIndex {
         if (!visitor(grant, undefined, missingRole(grant))) return
         continue
       }
-      for (const { rule } of grant.role.rules) if (!visitor(grant, rule, undefined)) return
+      for (const { rule } of grant.role.rules.rules) if (!visitor(grant, rule, undefined)) return
     }
   }
 
@@ -238,13 +221,13 @@ export class RbacIndex {
 
   /** Rules of a Role, or with namespace `''` of a ClusterRole; undefined when there is none. */
   roleRules(namespace: string, name: string): PolicyRule[] | undefined {
-    return this.#roles.get(roleKey(namespace, name))?.rules?.map(({ rule }) => rule)
+    return this.#roles.get(roleKey(namespace, name))?.rules?.rules.map(({ rule }) => rule)
   }
 
   /** The whole index as plain data, the same for the same objects whatever their history: for tests and diagnosis. */
   describe(): unknown {
     const grants = (list: readonly IndexedGrant[]) =>
-      list.map((grant) => [describeBinding(grant), grant.role.rules?.map(({ rule }) => rule) ?? 'missing'])
+      list.map((grant) => [describeBinding(grant), grant.role.rules?.rules.map(({ rule }) => rule) ?? 'missing'])
     const table = (map: ReadonlyMap<string, SubjectGrants>) =>
       [...map]
         .sort(byFirst)
@@ -268,15 +251,34 @@ function roleKey(namespace: string, name: string): string {
   return `${namespace}/${name}`
 }
 
-function listOf(grants: SubjectGrants, namespace: string): IndexedGrant[] {
-  if (namespace === '') return grants.cluster
-  grants.namespaces ??= new Map()
-  let list = grants.namespaces.get(namespace)
-  if (list === undefined) {
-    list = []
-    grants.namespaces.set(namespace, list)
+function insertGrant(table: Map<string, SubjectGrants>, subject: string, grant: IndexedGrant): void {
+  let grants = table.get(subject)
+  if (grants === undefined) {
+    grants = { cluster: NO_GRANTS, namespaces: undefined }
+    table.set(subject, grants)
   }
-  return list
+  if (grant.namespace === '') {
+    grants.cluster = withGrant(grants.cluster, grant)
+    return
+  }
+  grants.namespaces ??= new Map()
+  const list = grants.namespaces.get(grant.namespace)
+  if (list === undefined) grants.namespaces.set(grant.namespace, [grant])
+  else withGrant(list, grant)
+}
+
+function removeGrant(table: Map<string, SubjectGrants>, subject: string, grant: IndexedGrant): void {
+  const grants = table.get(subject)
+  if (grants === undefined) return
+  if (grant.namespace === '') {
+    remove(grants.cluster, grant)
+  } else {
+    const list = grants.namespaces?.get(grant.namespace)
+    if (list !== undefined) remove(list, grant)
+    if (list?.length === 0) grants.namespaces?.delete(grant.namespace)
+    if (grants.namespaces?.size === 0) grants.namespaces = undefined
+  }
+  if (grants.cluster.length === 0 && grants.namespaces === undefined) table.delete(subject)
 }
 
 function grantsIn(grants: SubjectGrants, namespace: string): readonly IndexedGrant[] {
@@ -287,8 +289,6 @@ function grantsIn(grants: SubjectGrants, namespace: string): readonly IndexedGra
 function placeOf(list: readonly IndexedGrant[], name: string): number {
   let low = 0
   let high = list.length
-  // Loading comes in order of names: the end is the likely place.
-  if (high > 0 && list[high - 1]!.name < name) return high
   while (low < high) {
     const middle = (low + high) >>> 1
     if (list[middle]!.name < name) low = middle + 1
@@ -297,8 +297,13 @@ function placeOf(list: readonly IndexedGrant[], name: string): number {
   return low
 }
 
-function insert(list: IndexedGrant[], grant: IndexedGrant): void {
-  list.splice(placeOf(list, grant.name), 0, grant)
+/** The list with the grant in it, in order of names; the shared empty list is not written to. */
+function withGrant(list: IndexedGrant[], grant: IndexedGrant): IndexedGrant[] {
+  if (list.length === 0) return [grant]
+  // Loading comes in order of names: the end is the likely place.
+  if (list[list.length - 1]!.name < grant.name) list.push(grant)
+  else list.splice(placeOf(list, grant.name), 0, grant)
+  return list
 }
 
 function remove(list: IndexedGrant[], grant: IndexedGrant): void {
