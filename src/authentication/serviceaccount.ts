@@ -12,7 +12,15 @@ import type { KubeObject } from '../api/object.ts'
 import type { Cache, CachedObject } from '../cache/cache.ts'
 import type { Clock } from '../clock.ts'
 import { INVALID_SINCE_LABEL, type Rejection, TokenRejectedError } from '../token/rejection.ts'
-import { type BoundClaims, LEEWAY_MS, type LegacyClaims, type Proof, type TokenVerifier, type VerifiedClaims } from '../token/verify.ts'
+import {
+  type BoundClaims,
+  LEEWAY_MS,
+  type LegacyClaims,
+  type Proof,
+  type TokenVerifier,
+  type Verification,
+  type VerifiedClaims,
+} from '../token/verify.ts'
 import type { Authentication } from './authenticator.ts'
 import { accountUser, splitAccountUsername } from './serviceaccount-user.ts'
 import type { TokenAuthenticator, TokenContext } from './token.ts'
@@ -89,9 +97,17 @@ export class ServiceAccountAuthenticator implements TokenAuthenticator {
     const last = connection === undefined ? undefined : this.#connections.get(connection)
     const again = last !== undefined && last.token === token ? verifier.verifyAgain(last.proof, options) : undefined
     const verification = again ?? verifier.verifyToken(token, options)
+    if (!verification.ok && verification.rejection.reason === 'UnknownKey') {
+      const refreshed = verifier.refreshKeys()
+      if (refreshed !== undefined) return refreshed.then(() => this.#judge(token, context, verifier.verifyToken(token, options), nowMs))
+    }
+    return this.#judge(token, context, verification, nowMs)
+  }
+
+  #judge(token: string, { connection }: TokenContext, verification: Verification, nowMs: number): Authentication | Promise<Authentication> {
     if (!verification.ok) return verification.rejection.reason === 'NotOurs' ? NONE : refused(verification.rejection)
-    if (again === undefined && connection !== undefined) this.#connections.set(connection, { token, proof: verification.proof })
-    const { claims, audiences } = verification
+    const { claims, audiences, proof } = verification
+    if (connection !== undefined && this.#connections.get(connection)?.proof !== proof) this.#connections.set(connection, { token, proof })
     if (!this.#deps.cache.trustworthy) return refused({ reason: 'OutOfTouch' })
     return claims.kind === 'bound' ? this.#bound(claims, audiences, nowMs) : this.#legacy(claims, token, audiences, nowMs)
   }

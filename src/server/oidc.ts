@@ -56,11 +56,13 @@ export function oidcDocuments(state: OidcState): OidcDocuments {
 /** The documents of the moment, made anew when the keys change. A change that makes no sense keeps the last good ones. */
 export function oidcDiscovery(state: OidcState): () => OidcDocuments {
   let documents = oidcDocuments(state)
-  let { generation } = state.keys
+  let { generation, maxAgeSeconds } = state.keys
   return () => {
-    if (generation !== state.keys.generation) {
-      generation = state.keys.generation
-      documents = state.keys.all().length === 0 ? documents : oidcDocuments(state)
+    const { keys } = state
+    if (generation !== keys.generation || maxAgeSeconds !== keys.maxAgeSeconds) {
+      generation = keys.generation
+      maxAgeSeconds = keys.maxAgeSeconds
+      documents = keys.all().length === 0 ? documents : oidcDocuments(state)
     }
     return documents
   }

@@ -39,6 +39,8 @@ export interface KeySource {
   byKid(kid: string): readonly VerificationKey[]
   /** How long a relying party may keep the published keys. */
   readonly maxAgeSeconds: number
+  /** Looks for keys that are new elsewhere, because a token named an unknown one; undefined when there is no point. */
+  refresh?(): Promise<void> | undefined
 }
 
 /** How long published keys may be cached: so long before its first signature a key has to be published. */

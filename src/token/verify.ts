@@ -99,6 +99,11 @@ export class TokenVerifier {
     return this.#proven.size
   }
 
+  /** Looks for keys that are new elsewhere; undefined when there is no point. */
+  refreshKeys(): Promise<void> | undefined {
+    return this.#settings.keys.refresh?.()
+  }
+
   verifyToken(token: string, options: VerifyOptions): Verification {
     const { generation } = this.#settings.keys
     if (generation !== this.#generation) {
