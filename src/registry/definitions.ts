@@ -1,10 +1,12 @@
 /**
- * Every built-in resource, in the order of discovery.
+ * The built-in resources, in the order of discovery, without those that need what only a running server has (`served.ts`).
  *
  * Custom resources are added to the registry at run time; this list never changes.
  *
  * @module
  */
+import { admissionregistrationDefinitions } from './admissionregistration/definitions.ts'
+import { apiregistrationDefinitions } from './apiregistration/definitions.ts'
 import { appsDefinitions } from './apps/definitions.ts'
 import { autoscalingDefinitions } from './autoscaling/definitions.ts'
 import { batchDefinitions } from './batch/definitions.ts'
@@ -14,28 +16,35 @@ import { coreDefinitions } from './core/definitions.ts'
 import { podDefinitions } from './core/pods.ts'
 import { discoveryDefinitions } from './discovery/definitions.ts'
 import { eventsDefinitions } from './events/definitions.ts'
+import { flowcontrolDefinitions } from './flowcontrol/definitions.ts'
 import { networkingDefinitions } from './networking/definitions.ts'
 import { nodeDefinitions } from './node/definitions.ts'
 import { policyDefinitions } from './policy/definitions.ts'
 import { rbacDefinitions } from './rbac/definitions.ts'
+import { resourceDefinitions } from './resource/definitions.ts'
 import type { ResourceDefinition } from './resource.ts'
 import { schedulingDefinitions } from './scheduling/definitions.ts'
+import { storageDefinitions } from './storage/definitions.ts'
 
 export const definitions: readonly ResourceDefinition[] = [
-  ...coreDefinitions,
-  ...podDefinitions,
+  ...[...coreDefinitions, ...podDefinitions].sort((a, b) => (a.resource < b.resource ? -1 : 1)),
+  ...apiregistrationDefinitions,
   ...appsDefinitions,
-  ...batchDefinitions,
   ...eventsDefinitions,
   ...autoscalingDefinitions,
+  ...batchDefinitions,
   ...certificatesDefinitions,
   ...networkingDefinitions,
   ...policyDefinitions,
   ...rbacDefinitions,
+  ...storageDefinitions,
+  ...admissionregistrationDefinitions,
   ...schedulingDefinitions,
   ...coordinationDefinitions,
   ...nodeDefinitions,
   ...discoveryDefinitions,
+  ...resourceDefinitions,
+  ...flowcontrolDefinitions,
 ]
 
 const byResource = new Map(definitions.map((definition) => [key(definition.group, definition.version, definition.resource), definition]))
