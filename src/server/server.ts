@@ -39,6 +39,7 @@ import { identityOf } from './identity.ts'
 import { listen } from './listener.ts'
 import { localClients } from './local-client.ts'
 import { oidcRoutes } from './oidc-routes.ts'
+import { openapiRoutes } from './openapi-routes.ts'
 import type { RequestObserver } from './observe.ts'
 import { controllerSelected, type ServerLog, type ServerOptions, type StoreOptions } from './options.ts'
 import { pathRoutes } from './routes.ts'
@@ -119,7 +120,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     impersonate: impersonation(new Impersonator(world.authorizer)),
     fairness: undefined,
     observer: UNOBSERVED,
-    paths: pathRoutes({ discovery, serverAddress: address, emulatedMinor: options.emulatedMinor, checks, extra: oidcRoutes({ issuer: issuer.issuer, jwksUri: options.serviceAccount.jwksURI, externalAddress: address(), keys }, log) }),
+    paths: pathRoutes({ discovery, serverAddress: address, emulatedMinor: options.emulatedMinor, checks, extra: [...openapiRoutes, ...oidcRoutes({ issuer: issuer.issuer, jwksUri: options.serviceAccount.jwksURI, externalAddress: address(), keys }, log)] }),
     clock,
     log,
     requestTimeoutMs: options.requestTimeoutSeconds * 1000,
