@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Clock, systemClock } from '../../clock.ts'
 import {
   CompactedError,
@@ -26,6 +27,8 @@ import { type EtcdServers, EtcdTransport } from './transport.ts'
 
 /** How long a write or a consistent read waits for our watch. */
 const WATCH_TIMEOUT_MS = 10_000
+/** Until a question that etcd did not answer is asked again. */
+const PAUSE_MS = 100
 /** How often etcd is asked where it stands when nobody else asks. */
 const PROBE_MS = 2000
 /** A watch that has not shown by then what etcd says is there has a dead connection. */
@@ -314,6 +317,7 @@ class EtcdStore implements Store {
       } catch (error) {
         if (this.#ended.signal.aborted) return this.#revision
         if (!(error instanceof StoreUnavailableError)) throw error
+        await pause(PAUSE_MS, undefined, { ref: false })
       }
     }
   }

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { checkServerIdentity, type PeerCertificate } from 'node:tls'
-import type { ChannelCredentials, Client, ClientDuplexStream, ServiceError } from '@grpc/grpc-js'
+import type { ChannelCredentials, Client, ClientDuplexStream, Metadata, ServiceError } from '@grpc/grpc-js'
 import { systemClock } from '../../clock.ts'
 import { CompactedError, StoreUnavailableError } from '../store.ts'
 import type { Procedure, WatchRequest, WatchResponse } from './messages.ts'
@@ -36,10 +36,13 @@ const DEADLINE_EXCEEDED = 4
 export class EtcdTransport {
   readonly #clients: readonly Client[]
   readonly #names: string
+  /** A server that lost its cluster ends the watch instead of staying silent. */
+  readonly #requireLeader: Metadata
   #current = 0
   #closed = false
 
-  constructor(clients: readonly Client[], names: string) {
+  constructor(clients: readonly Client[], names: string, requireLeader: Metadata) {
+    this.#requireLeader = requireLeader
     this.#clients = clients
     this.#names = names
   }
@@ -47,7 +50,7 @@ export class EtcdTransport {
   /** Does not connect yet. */
   static async open(options: EtcdServers): Promise<EtcdTransport> {
     // Loaded only where there is an etcd to talk to.
-    const { ChannelCredentials, Client } = await import('@grpc/grpc-js')
+    const { ChannelCredentials, Client, Metadata } = await import('@grpc/grpc-js')
     const clients = options.servers.map((server) => {
       const url = new URL(server.includes('://') ? server : `http://${server}`)
       const host = url.hostname.replace(/^\[|\]$/g, '')
@@ -68,7 +71,9 @@ export class EtcdTransport {
         'grpc.use_local_subchannel_pool': 1,
       })
     })
-    return new EtcdTransport(clients, options.servers.join(', '))
+    const requireLeader = new Metadata()
+    requireLeader.set('hasleader', 'true')
+    return new EtcdTransport(clients, options.servers.join(', '), requireLeader)
   }
 
   /** A call that may be repeated, until it works or the time is over. */
@@ -83,7 +88,7 @@ export class EtcdTransport {
 
   /** A stream to the present server. Errors come as its events; `failed` before the next try. */
   watchStream(): WatchStream {
-    return this.#client().makeBidiStreamRequest(watch.path, watch.encode, watch.decode)
+    return this.#client().makeBidiStreamRequest(watch.path, watch.encode, watch.decode, this.#requireLeader)
   }
 
   /** The present server does not answer: the next one from now on. */
