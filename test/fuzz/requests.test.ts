@@ -142,7 +142,8 @@ function bent(collection: string): fc.Arbitrary<string> {
           if (inner.length > 0) at = inner[step % inner.length] as Record<string, unknown>
         }
         // Not an assignment: that would take `__proto__` for something else.
-        Object.defineProperty(at, key, { value, enumerable: true, configurable: true, writable: true })
+        // A copy: two bends may bring the same value, and one of them into itself.
+        Object.defineProperty(at, key, { value: structuredClone(value), enumerable: true, configurable: true, writable: true })
       }
       return JSON.stringify(object)
     })
