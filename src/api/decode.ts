@@ -4,7 +4,7 @@
  * @see apiserver/pkg/endpoints/handlers/{create,rest}.go, apimachinery/pkg/runtime/serializer/json/json.go
  * @module
  */
-import { decodeText, type JsonNode, JsonNumber, JsonObject, JsonSyntaxError, parsePlain, parseTree } from './json.ts'
+import { byteOrder, decodeText, type JsonNode, JsonNumber, JsonObject, JsonSyntaxError, parsePlain, parseTree } from './json.ts'
 import { DecodeError, normalizeQuickly, normalizeTree } from './normalize.ts'
 import { type GroupVersionKind, groupVersion, type KubeObject } from './object.ts'
 import { decodeProtobufObject, ProtobufError, unwrapUnknown } from './protobuf.ts'
@@ -85,7 +85,7 @@ function sortTree(node: JsonNode): JsonNode {
   if (!(node instanceof JsonObject)) return node
   const sorted = new JsonObject()
   for (const [name, value] of node.members) sorted.members.push([name, sortTree(value)])
-  sorted.members.sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+  sorted.members.sort(([a], [b]) => byteOrder(a, b))
   return sorted
 }
 

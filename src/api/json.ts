@@ -153,7 +153,8 @@ export function setMember(object: Record<string, unknown>, name: string, value: 
 /** A number, or a bigint where a number would lose digits of a 64-bit integer. */
 export function numberValue(literal: string): number | bigint {
   const value = Number(literal)
-  if (Number.isSafeInteger(value) || !/^-?\d+$/.test(literal)) return value === 0 ? 0 : value
+  // Nothing longer is a 64-bit integer, and long ones take long to read.
+  if (Number.isSafeInteger(value) || !/^-?\d{1,19}$/.test(literal)) return value === 0 ? 0 : value
   const exact = BigInt(literal)
   return exact >= -(2n ** 63n) && exact < 2n ** 63n ? exact : value
 }

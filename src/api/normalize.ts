@@ -508,7 +508,8 @@ class Reader {
   }
 
   integer(node: JsonNumber, bits: bigint): number | bigint | undefined {
-    if (!/^-?\d+$/.test(node.literal)) return undefined
+    // Nothing longer fits, and long ones take long to read.
+    if (!/^-?\d{1,19}$/.test(node.literal)) return undefined
     const exact = BigInt(node.literal)
     const bound = 1n << (bits - 1n)
     return exact < bound && exact >= -bound ? numberValue(node.literal) : undefined

@@ -35,10 +35,14 @@ export function parseQuantity(text: string): Quantity {
   return { unscaled, scale, format }
 }
 
+/** Longer texts are no amounts of anything, and take long to read. */
+const MAX_LENGTH = 1000
+
 // Upstream also takes texts whose number is missing before a suffix, for zero.
 const SHAPE = /^([+-]?)(\d*)(?:\.(\d*))?([eEinumkKMGTP]*[-+]?\d*)$/
 
 function parse(text: string): Parsed {
+  if (text.length > MAX_LENGTH) throw new QuantityError('unable to parse numeric part of quantity')
   const shape = text === '' ? null : SHAPE.exec(text)
   if (shape === null) throw new QuantityError(FORMAT_WRONG)
   const [, sign, digits, fraction = '', suffix] = shape as unknown as [string, string, string, string | undefined, string]

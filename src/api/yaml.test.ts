@@ -63,5 +63,12 @@ describe('parseYaml()', () => {
     expect(() => parseYaml('['.repeat(100_000))).toThrow(YamlError)
   })
 
+  test('reads a long document in time that grows with its length only', () => {
+    const text = `labels:\n${Array.from({ length: 50_000 }, (_, i) => `  k${i}: v`).join('\n')}\n  k1: w\n`
+    const { tree, duplicates } = parseYaml(text)
+    expect(Object.keys((plainValue(tree) as { labels: object }).labels)).toHaveLength(50_000)
+    expect(duplicates).toEqual(['line 50002: key "k1" already set in map'])
+  })
+
   test('says where it stopped', () => expect(() => parseYaml('a: 1\nb: [\n')).toThrow(/^yaml: line \d+: /))
 })

@@ -28,6 +28,9 @@ const MAX_DEPTH = 100
 /** Nodes that a document may have once its aliases are written out. */
 const MAX_NODES = 1_000_000
 
+/** As many are reported as of unknown members. */
+const MAX_DUPLICATES = 100
+
 /** A document, and a line for each key that came twice: `line 5: key "name" already set in map`. */
 export interface ParsedYaml {
   tree: JsonNode
@@ -133,7 +136,7 @@ class Builder {
         event.style === SCALAR_STYLE.PLAIN &&
         event.tagStart < 0 &&
         getScalarValue(this.#text, event) === '<<'
-      const line = event.type === EVENT_ID.SCALAR ? this.#line(event.valueStart) : 0
+      const position = event.type === EVENT_ID.SCALAR ? event.valueStart : 0
       const key = keyText(this.#node())
       const value = this.#node()
       if (isMerge) {
@@ -145,7 +148,8 @@ class Builder {
       }
       const place = places.get(key)
       if (place !== undefined) {
-        this.#duplicates.push(`line ${line}: key ${quote(key)} already set in map`)
+        if (this.#duplicates.length < MAX_DUPLICATES)
+          this.#duplicates.push(`line ${this.#line(position)}: key ${quote(key)} already set in map`)
         ;(object.members[place] as [string, JsonNode])[1] = value
       } else {
         places.set(key, object.members.length)
