@@ -4,9 +4,10 @@
  * @see pkg/controlplane/instance.go, pkg/registry/rbac/rest/storage_rbac.go
  * @module
  */
-import { isStatusError } from '../api/status.ts'
+
 import type { KubeObject } from '../api/object.ts'
-import { bootstrapObjects, reconcile } from '../rbac/bootstrap.ts'
+import { isStatusError } from '../api/status.ts'
+import { bootstrapObjects, primedObjects, reconcile } from '../rbac/bootstrap.ts'
 import type { RegistryAccess } from '../registry/resource.ts'
 
 export const SYSTEM_NAMESPACES = ['kube-system', 'kube-public', 'kube-node-lease', 'default'] as const
@@ -24,6 +25,8 @@ export async function bootstrapNamespaces(registry: RegistryAccess): Promise<voi
 
 /** Brings the default policy up to date; what an administrator added stays. */
 export async function bootstrapRbac(registry: RegistryAccess): Promise<void> {
+  const named = (kind: string, name: string) => registry.get(RBAC_RESOURCES[kind] ?? '', { namespace: '', name })
+  for (const object of primedObjects(named)) await ensure(registry, RBAC_RESOURCES[object.kind ?? ''] ?? '', object)
   await Promise.all(
     bootstrapObjects().map(async (wanted) => {
       const resource = RBAC_RESOURCES[wanted.kind ?? '']
@@ -35,7 +38,11 @@ export async function bootstrapRbac(registry: RegistryAccess): Promise<void> {
         case 'create':
           return ensure(registry, resource, step.object)
         case 'update':
-          await registry.update(resource, key, (object) => void Object.assign(object, step.object))
+          await registry.update(resource, key, (object) => {
+            // What reconciliation takes away (an aggregation that nobody wants) goes as well.
+            for (const member of Object.keys(object)) if (!Object.hasOwn(step.object, member)) delete object[member]
+            Object.assign(object, step.object)
+          })
           return undefined
         case 'recreate':
           await registry.delete(resource, key, { preconditions: { uid: existing?.metadata?.uid ?? '' } })
