@@ -213,6 +213,22 @@ describe.skipIf(missing !== undefined)('an etcd that goes away', () => {
     await until(() => store.outOfTouchMs < 2500)
   }, 60_000)
 
+  test('a consistent revision is never an answer from before the question, although questions are shared', async () => {
+    const relay = await startRelay(Number(new URL(etcd.url).port))
+    const late = await openEtcdStore({ servers: [`http://127.0.0.1:${relay.port}`], clock: systemClock })
+    relay.hold()
+    const first = late.consistentRevision()
+    await until(() => relay.held() > 0)
+    const revision = done(await store.create('/registry/a/between', Buffer.from('x')))
+    const [second, third] = [late.consistentRevision(), late.consistentRevision()]
+    relay.release()
+    expect(await first).toBeLessThan(revision)
+    expect(await second).toBeGreaterThanOrEqual(revision)
+    expect(second).toBe(third)
+    await late.close()
+    relay.close()
+  }, 60_000)
+
   test('compacted past us while away: listeners are told to read again, and hear of what follows', async () => {
     const other = await openEtcdStore({ servers: [etcd.url], clock: systemClock })
     const heard: StoreEvent[] = []
@@ -273,11 +289,12 @@ function opensslMissing(): string | undefined {
   }
 }
 
-/** A TCP relay that can be cut. */
+/** A TCP relay that can be cut, and that can keep back answers. */
 async function startRelay(target: number) {
   const { connect, createServer } = await import('node:net')
   const sockets = new Set<import('node:net').Socket>()
   let open = true
+  let held: (() => void)[] | undefined
   const server = createServer((socket) => {
     if (!open) {
       socket.destroy()
@@ -294,7 +311,10 @@ async function startRelay(target: number) {
       })
     }
     socket.pipe(upstream)
-    upstream.pipe(socket)
+    upstream.on('data', (data) => {
+      if (held === undefined) socket.write(data)
+      else held.push(() => socket.write(data))
+    })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const cut = () => {
@@ -306,6 +326,16 @@ async function startRelay(target: number) {
     cut,
     restore: () => {
       open = true
+    },
+    /** Keeps back what etcd says. */
+    hold: () => {
+      held = []
+    },
+    held: () => held?.length ?? 0,
+    release: () => {
+      const late = held ?? []
+      held = undefined
+      for (const pass of late) pass()
     },
     close: () => {
       cut()
