@@ -2,7 +2,7 @@
  * Nothing is made in a namespace that is missing or on its way out, and three namespaces stay.
  *
  * Where upstream waits 50 ms and asks storage, the cache is brought up to what was acknowledged before the request, which is the same
- * promise: on an embedded store it always is.
+ * promise: on an embedded store it always is (decision 0011).
  *
  * @see apiserver/pkg/admission/plugin/namespace/lifecycle/admission.go
  * @module

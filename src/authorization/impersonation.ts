@@ -3,7 +3,7 @@
  *
  * Constrained modes come first, each of which wants two permissions (to impersonate, and to do this very thing while impersonating); the
  * old way, which wants one for every part of the identity, comes last. Nothing but the order of the modes is remembered: a permission
- * taken away counts at once.
+ * taken away counts at once (decision 0011).
  *
  * @see KEP-5284; apiserver/pkg/endpoints/filters/impersonation
  * @module

@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { Pod } from '../api/types/core/v1.ts'
+import { layoutCodec } from '../cache/layout.ts'
+import { openCache } from '../cache/live-cache.ts'
+import { memoryStore } from '../storage/memory.ts'
+import { manualClock } from '../storage/store.conformance.ts'
 import type { Attributes } from './authorizer.ts'
 import { nodeAuthorizer } from './node.ts'
 import { NodeGraph } from './node-graph.ts'
@@ -186,6 +190,43 @@ describe('nodeAuthorizer()', () => {
 })
 
 describe('NodeGraph', () => {
+  test('follows pods, volumes and attachments as they are written', async () => {
+    const clock = manualClock()
+    const store = memoryStore({ clock })
+    const cache = await openCache(store, clock)
+    for (const id of ['v1/pods', 'v1/persistentvolumes', 'storage.k8s.io/v1/volumeattachments'])
+      await cache.register(id, `/${id}/`, layoutCodec())
+    const graph = new NodeGraph()
+    const following = graph.follow(cache)
+    const write = async (id: string, key: string, object: object | undefined) => {
+      const present = await store.get(`/${id}/${key}`)
+      if (object === undefined) return store.delete(`/${id}/${key}`, present?.revision ?? 0)
+      const value = Buffer.from(JSON.stringify({ kind: 'X', apiVersion: 'v1', ...object }))
+      return present === undefined ? store.create(`/${id}/${key}`, value) : store.update(`/${id}/${key}`, value, present.revision)
+    }
+    const named = (name: string, namespace?: string) => ({ metadata: { name, ...(namespace !== undefined && { namespace }) } })
+    const secretOf = () => graph.reaches('n1', 'secrets', 'dev', 'pull')
+    await write('v1/pods', 'dev/web', { ...named('web', 'dev'), spec: { imagePullSecrets: [{ name: 'pull' }], containers: [] } })
+    expect(secretOf()).toBe(false)
+    await write('v1/pods', 'dev/web', {
+      ...named('web', 'dev'),
+      spec: { nodeName: 'n1', imagePullSecrets: [{ name: 'pull' }], containers: [] },
+    })
+    expect(secretOf()).toBe(true)
+    await write('v1/pods', 'dev/web', {
+      ...named('web', 'dev'),
+      spec: { nodeName: 'n1', imagePullSecrets: [{ name: 'pull' }], containers: [] },
+      status: { phase: 'Running' },
+    })
+    expect(secretOf()).toBe(true)
+    await write('storage.k8s.io/v1/volumeattachments', 'va', { ...named('va'), spec: { nodeName: 'n1' } })
+    expect(graph.reaches('n1', 'volumeattachments', '', 'va')).toBe(true)
+    await write('storage.k8s.io/v1/volumeattachments', 'va', undefined)
+    await write('v1/pods', 'dev/web', undefined)
+    expect(graph.size).toBe(0)
+    following.close()
+  })
+
   test('forgets a reference with its last pod, and keeps nothing of what is gone', () => {
     const graph = graphWith()
     graph.setPod('dev', 'second', pod('n1', { imagePullSecrets: [{ name: 'pull' }] }))
