@@ -63,8 +63,8 @@ export function autoscalerToV1(object: KubeObject): HorizontalPodAutoscalerV1 {
     status: clean({
       observedGeneration: status.observedGeneration,
       lastScaleTime: status.lastScaleTime,
-      currentReplicas: status.currentReplicas,
-      desiredReplicas: status.desiredReplicas,
+      currentReplicas: status.currentReplicas ?? 0,
+      desiredReplicas: status.desiredReplicas ?? 0,
       currentCPUUtilizationPercentage: current?.resource?.current?.averageUtilization,
     }),
   }

@@ -5,6 +5,7 @@
  */
 import { coreEvents } from '../events/events.ts'
 import type { ResourceDefinition } from '../resource.ts'
+import { bindings } from './bindings.ts'
 import { configMaps } from './configmaps.ts'
 import { endpoints } from './endpoints.ts'
 import { limitRanges } from './limitranges.ts'
@@ -18,6 +19,7 @@ import { serviceAccounts } from './serviceaccounts.ts'
 import { services } from './services.ts'
 
 export const coreDefinitions: readonly ResourceDefinition[] = [
+  bindings,
   configMaps,
   endpoints,
   coreEvents,

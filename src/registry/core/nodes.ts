@@ -5,10 +5,10 @@
  * @see pkg/apis/core/validation/validation.go, ValidateNode
  * @module
  */
-import { duplicate, type FieldError, forbiddenField, invalidValue, notSupported, required } from '../../api/field.ts'
+import { duplicate, type FieldError, forbiddenField, internalFieldError, invalidValue, notSupported, required } from '../../api/field.ts'
 import { quote } from '../../api/status.ts'
 import type { ConfigMapNodeConfigSource, Node, NodeConfigSource, NodeConfigStatus, Taint } from '../../api/types/core/v1.ts'
-import { cidrWarnings, isDualStack, validateLegacyCIDR } from '../ip.ts'
+import { cidrWarnings, isDualStack, parseCIDR, validateLegacyCIDR } from '../ip.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell, wideColumn } from '../table-cells.ts'
 import {
@@ -132,6 +132,11 @@ function validateNode(node: Node): FieldError[] {
     ...validateDeclaredFeatures(node),
     ...cidrs.flatMap((cidr, index) => validateLegacyCIDR(`spec.podCIDRs[${index}]`, cidr)),
   ]
+  const unreadable = cidrs.findIndex((cidr) => parseCIDR(cidr) === undefined)
+  if (cidrs.length > 1 && unreadable >= 0) {
+    const why = `invalid CIDR[${unreadable}]: <nil> (invalid CIDR address: ${cidrs[unreadable]})`
+    errors.push(internalFieldError('spec.podCIDRs', `invalid PodCIDRs. failed to check with dual stack with error:${why}`))
+  }
   if (cidrs.length > 1 && (cidrs.length > 2 || !isDualStack(cidrs))) {
     errors.push(invalidValue('spec.podCIDRs', cidrs, 'may specify no more than one CIDR for each IP family'))
   }

@@ -176,7 +176,7 @@ function validateVolume({ metadata, spec = {} }: PersistentVolume, old: Persiste
   errors.push(...validateAccessModes(accessModes, 'spec.accessModes'))
   if (Object.keys(capacity).length === 0) errors.push(required('spec.capacity'))
   if (capacity['storage'] === undefined || Object.keys(capacity).length > 1)
-    errors.push(notSupported('spec.capacity', capacity, ['storage']))
+    errors.push(notSupported('spec.capacity', spec.capacity, ['storage']))
   for (const [name, quantity] of Object.entries(capacity)) {
     if (isNegativeQuantity(quantity))
       errors.push(invalidValue(`spec.capacity[${name}]`, wholeValue(quantity), 'must be a valid resource quantity'))

@@ -20,6 +20,7 @@ import type {
 } from '../../api/types/resource/v1.ts'
 import { nodeSelectorErrors } from '../core/pod/affinity.ts'
 import { csiDriverNameErrors } from '../core/pod/volumes.ts'
+import { goStruct } from '../go-struct.ts'
 import { formatIP, parseCIDR } from '../ip.ts'
 import { ALL_VERBS, define, type Write } from '../resource.ts'
 import { keepMetadata } from '../status-metadata.ts'
@@ -342,8 +343,10 @@ function validateDeviceName(
 
 function validateDeviceStatus(device: AllocatedDeviceStatus, allocated: ReadonlySet<string>, field: string): FieldError[] {
   const errors = validateDeviceName(device, field)
-  const id = deviceId(device)
-  if (!allocated.has(id)) errors.push(invalidValue(field, id, 'must be an allocated device in the claim'))
+  if (!allocated.has(deviceId(device))) {
+    const id = goStruct({ Driver: 'driver', Pool: 'pool', Device: 'device', ShareID: 'shareID' }, { ...device })
+    errors.push(invalidValue(field, id, 'must be an allocated device in the claim'))
+  }
   errors.push(...validateConditions(device.conditions, `${field}.conditions`))
   if (device.data !== undefined) errors.push(...validateRaw(device.data, `${field}.data`))
   const { networkData: network } = device

@@ -7,14 +7,14 @@
  */
 import { type FieldError, forbiddenField, invalidValue, required, tooLong } from '../../api/field.ts'
 import type { PersistentVolumeSpec } from '../../api/types/core/v1.ts'
-import type { VolumeAttachment, VolumeAttachmentSource, VolumeError } from '../../api/types/storage/v1.ts'
+import type { VolumeAttachment, VolumeAttachmentSource, VolumeAttachmentSpec, VolumeError } from '../../api/types/storage/v1.ts'
 import { validateVolumeSource } from '../core/persistent-volume-sources.ts'
 import { csiDriverNameErrors } from '../core/pod/volumes.ts'
 import { validateAccessModes } from '../core/volume-access.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { keepMetadata } from '../status-metadata.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { byteLength, dns1123SubdomainErrors, each, nameIsDNSSubdomain, validateImmutable } from '../validation.ts'
+import { byteLength, dns1123SubdomainErrors, each, nameIsDNSSubdomain, semanticEqual } from '../validation.ts'
 
 const MAX_METADATA_BYTES = 256 * 1024
 const MAX_MESSAGE_BYTES = 1024
@@ -40,7 +40,7 @@ export const volumeAttachments = define<VolumeAttachment>({
       attachment.status = old.status
     },
     validate: validateAttachment,
-    validateUpdate: (attachment, old) => [...validateAttachment(attachment), ...validateImmutable(attachment.spec, old.spec, 'spec')],
+    validateUpdate: (attachment, old) => [...validateAttachment(attachment), ...validateSpecUpdate(attachment.spec ?? {}, old.spec ?? {})],
     allowUnconditionalUpdate: false,
     returnsDeletedObject: true,
     resetFields: ['status'],
@@ -72,13 +72,25 @@ export const volumeAttachments = define<VolumeAttachment>({
           attachment.spec = old.spec
           keepMetadata(attachment, old)
         },
-        validateUpdate: (attachment, old) => [...validateAttachment(attachment), ...validateImmutable(attachment.spec, old.spec, 'spec')],
+        validateUpdate: (attachment, old) => [
+          ...validateAttachment(attachment),
+          ...validateSpecUpdate(attachment.spec ?? {}, old.spec ?? {}),
+        ],
         allowUnconditionalUpdate: false,
         resetFields: ['metadata', 'spec'],
       },
     },
   },
 })
+
+/** A volume that is inline is printed as it is on the wire. */
+function validateSpecUpdate(spec: VolumeAttachmentSpec, old: VolumeAttachmentSpec): FieldError[] {
+  if (semanticEqual(spec, old)) return []
+  const { attacher = '', nodeName = '', source = {} } = spec
+  const { persistentVolumeName = null, inlineVolumeSpec = null } = source
+  const Source = { PersistentVolumeName: persistentVolumeName, InlineVolumeSpec: inlineVolumeSpec }
+  return [invalidValue('spec', { Attacher: attacher, Source, NodeName: nodeName }, 'field is immutable')]
+}
 
 function validateAttachment({ spec = {}, status = {} }: VolumeAttachment): FieldError[] {
   const { attacher = '', source = {}, nodeName = '' } = spec

@@ -1,0 +1,21 @@
+/**
+ * `bindings`: the older way to put a pod on a node, which the body names.
+ *
+ * @module
+ */
+import { define } from '../resource.ts'
+import { nameIsDNSSubdomain } from '../validation.ts'
+import { legacyBinding } from './pod/binding.ts'
+
+export const bindings = define({
+  group: '',
+  version: 'v1',
+  resource: 'bindings',
+  singular: 'binding',
+  kind: 'Binding',
+  namespaced: true,
+  verbs: [],
+  schema: legacyBinding.schema,
+  strategy: { validateName: nameIsDNSSubdomain },
+  action: legacyBinding,
+})
