@@ -3,14 +3,36 @@
  *
  * @module
  */
+import { clusterRoleAggregation } from './clusterrole-aggregation.ts'
 import type { Controller, ControllerContext } from './controller.ts'
+import { garbageCollector } from './garbage-collector/collector.ts'
 import { namespaceController } from './namespaces.ts'
 import { rootCAController } from './rootca.ts'
-import { serviceAccountController } from './serviceaccounts.ts'
+import { serviceAccountController } from './serviceaccounts/default-account.ts'
+import { legacyTokenCleaner } from './serviceaccounts/legacy-token-cleaner.ts'
+import { legacyTokenTracking } from './serviceaccounts/legacy-token-tracking.ts'
+import { tokensController } from './serviceaccounts/tokens.ts'
 
-export const controllers: readonly Controller[] = [namespaceController, serviceAccountController, rootCAController]
+/** kube-controller-manager's, under its names. */
+export const controllers: readonly Controller[] = [
+  tokensController,
+  serviceAccountController,
+  rootCAController,
+  namespaceController,
+  garbageCollector,
+  clusterRoleAggregation,
+  legacyTokenCleaner,
+]
 
-/** Starts those that `selected` names; they stop with the signal. */
-export async function startControllers(context: ControllerContext, selected: (name: string) => boolean, signal: AbortSignal): Promise<void> {
-  await Promise.all(controllers.filter(({ name }) => selected(name)).map((controller) => controller.start(context, signal)))
+/** kube-apiserver's own: they run in every server, whatever is selected. */
+export const serverLoops: readonly Controller[] = [legacyTokenTracking]
+
+/** Starts the server's own loops and those controllers that `selected` names; they stop with the signal. */
+export async function startControllers(
+  context: ControllerContext,
+  selected: (name: string) => boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  const chosen = [...serverLoops, ...controllers.filter(({ name }) => selected(name))]
+  await Promise.all(chosen.map((controller) => controller.start(context, signal)))
 }

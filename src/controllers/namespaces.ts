@@ -4,10 +4,11 @@
  * @see pkg/controller/namespace/deletion/namespaced_resources_deleter.go
  * @module
  */
-import { isStatusError } from '../api/status.ts'
+
 import type { KubeObject } from '../api/object.ts'
+import { isStatusError } from '../api/status.ts'
 import { rfc3339 } from '../clock.ts'
-import { clientOf, type Controller, required } from './controller.ts'
+import { type Controller, clientOf, required } from './controller.ts'
 import { WorkQueue } from './work-queue.ts'
 
 const FINALIZER = 'kubernetes'
@@ -27,7 +28,9 @@ export const namespaceController: Controller = {
     const client = clientOf(context, 'namespace-controller')
     const namespaces = required(context, 'v1/namespaces')
 
-    const emptying = async (namespace: string): Promise<{ remaining: Map<string, number>; finalizers: Map<string, number>; errors: string[] }> => {
+    const emptying = async (
+      namespace: string,
+    ): Promise<{ remaining: Map<string, number>; finalizers: Map<string, number>; errors: string[] }> => {
       const resources = await namespacedResources((path) => client.call<KubeObject>({ method: 'GET', path }))
       const remaining = new Map<string, number>()
       const finalizers = new Map<string, number>()
@@ -41,7 +44,8 @@ export const namespaceController: Controller = {
           const list = await client.call<KubeObject>({ method: 'GET', path })
           const items = list['items'] as KubeObject[]
           if (items.length > 0) remaining.set(`${resource}.${group}`, items.length)
-          for (const { metadata } of items) for (const finalizer of metadata?.finalizers ?? []) finalizers.set(finalizer, (finalizers.get(finalizer) ?? 0) + 1)
+          for (const { metadata } of items)
+            for (const finalizer of metadata?.finalizers ?? []) finalizers.set(finalizer, (finalizers.get(finalizer) ?? 0) + 1)
         } catch (error) {
           if (!isStatusError(error, 'NotFound') && !isStatusError(error, 'MethodNotAllowed')) errors.push((error as Error).message)
         }
@@ -65,21 +69,39 @@ export const namespaceController: Controller = {
           return
         }
         const { metadata } = (await writeConditions(name, namespace, conditions)) ?? namespace
-        await client.call({ method: 'PUT', path: `/api/v1/namespaces/${name}/finalize`, body: { ...namespace, metadata, spec: { finalizers: finalizers.filter((one) => one !== FINALIZER) } } }).catch((error) => {
-          if (!isStatusError(error, 'NotFound')) throw error
-        })
+        await client
+          .call({
+            method: 'PUT',
+            path: `/api/v1/namespaces/${name}/finalize`,
+            body: { ...namespace, metadata, spec: { finalizers: finalizers.filter((one) => one !== FINALIZER) } },
+          })
+          .catch((error) => {
+            if (!isStatusError(error, 'NotFound')) throw error
+          })
       },
       onError: (namespace, err, failures) => context.log.warn({ namespace, err, failures }, 'namespace not emptied'),
     })
 
     const writeConditions = async (name: string, namespace: KubeObject, conditions: Condition[]): Promise<KubeObject | undefined> => {
       const before = (namespace['status']?.conditions ?? []) as Condition[]
-      if (conditions.every((one) => before.some(({ type, status, reason, message }) => type === one.type && status === one.status && reason === one.reason && message === one.message))) return undefined
+      if (
+        conditions.every((one) =>
+          before.some(
+            ({ type, status, reason, message }) =>
+              type === one.type && status === one.status && reason === one.reason && message === one.message,
+          ),
+        )
+      )
+        return undefined
       const merged = conditions.map((one) => {
         const known = before.find(({ type }) => type === one.type)
         return known?.status === one.status ? { ...one, lastTransitionTime: known.lastTransitionTime } : one
       })
-      return client.call({ method: 'PUT', path: `/api/v1/namespaces/${name}/status`, body: { ...namespace, status: { ...namespace['status'], conditions: merged } } })
+      return client.call({
+        method: 'PUT',
+        path: `/api/v1/namespaces/${name}/status`,
+        body: { ...namespace, status: { ...namespace['status'], conditions: merged } },
+      })
     }
 
     const following = namespaces.follow(({ type, object }) => {
@@ -95,8 +117,13 @@ export const namespaceController: Controller = {
 /** What can be listed and deleted in a namespace, from discovery. */
 async function namespacedResources(get: (path: string) => Promise<KubeObject>): Promise<ListedResource[]> {
   const groups = await get('/apis')
-  const versions = ['v1', ...(groups['groups'] as { preferredVersion: { groupVersion: string } }[]).map((group) => group.preferredVersion.groupVersion)]
-  const lists = await Promise.all(versions.map(async (version) => ({ version, list: await get(version === 'v1' ? '/api/v1' : `/apis/${version}`) })))
+  const versions = [
+    'v1',
+    ...(groups['groups'] as { preferredVersion: { groupVersion: string } }[]).map((group) => group.preferredVersion.groupVersion),
+  ]
+  const lists = await Promise.all(
+    versions.map(async (version) => ({ version, list: await get(version === 'v1' ? '/api/v1' : `/apis/${version}`) })),
+  )
   return lists.flatMap(({ version, list }) => {
     const base = version === 'v1' ? '/api/v1' : `/apis/${version}`
     const group = version === 'v1' ? '' : (version.split('/')[0] as string)
@@ -115,16 +142,51 @@ interface Condition {
 }
 
 function deletionConditions(remaining: Map<string, number>, finalizers: Map<string, number>, errors: string[], now: string): Condition[] {
-  const list = (entries: Map<string, number>, text: (name: string, count: number) => string) => [...entries].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, count]) => text(name, count)).join(', ')
+  const list = (entries: Map<string, number>, text: (name: string, count: number) => string) =>
+    [...entries]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, count]) => text(name, count))
+      .join(', ')
   const condition = (type: string, failing: boolean, fine: [string, string], bad: [string, string]): Condition => {
     const [reason, message] = failing ? bad : fine
     return { type, status: failing ? 'True' : 'False', lastTransitionTime: now, reason, message }
   }
   return [
-    condition('NamespaceDeletionDiscoveryFailure', false, ['ResourcesDiscovered', 'All resources successfully discovered'], ['DiscoveryFailed', '']),
-    condition('NamespaceDeletionGroupVersionParsingFailure', false, ['ParsedGroupVersions', 'All legacy kube types successfully parsed'], ['GroupVersionParsingFailed', '']),
-    condition('NamespaceDeletionContentFailure', errors.length > 0, ['ContentDeleted', 'All content successfully deleted, may be waiting on finalization'], ['ContentDeletionFailed', `Failed to delete all resource types, ${errors.length} remaining: ${errors.join(', ')}`]),
-    condition('NamespaceContentRemaining', remaining.size > 0, ['ContentRemoved', 'All content successfully removed'], ['SomeResourcesRemain', `Some resources are remaining: ${list(remaining, (name, count) => `${name} has ${count} resource instances`)}`]),
-    condition('NamespaceFinalizersRemaining', finalizers.size > 0, ['ContentHasNoFinalizers', 'All content-preserving finalizers finished'], ['SomeFinalizersRemain', `Some content in the namespace has finalizers remaining: ${list(finalizers, (name, count) => `${name} in ${count} resource instances`)}`]),
+    condition(
+      'NamespaceDeletionDiscoveryFailure',
+      false,
+      ['ResourcesDiscovered', 'All resources successfully discovered'],
+      ['DiscoveryFailed', ''],
+    ),
+    condition(
+      'NamespaceDeletionGroupVersionParsingFailure',
+      false,
+      ['ParsedGroupVersions', 'All legacy kube types successfully parsed'],
+      ['GroupVersionParsingFailed', ''],
+    ),
+    condition(
+      'NamespaceDeletionContentFailure',
+      errors.length > 0,
+      ['ContentDeleted', 'All content successfully deleted, may be waiting on finalization'],
+      ['ContentDeletionFailed', `Failed to delete all resource types, ${errors.length} remaining: ${errors.join(', ')}`],
+    ),
+    condition(
+      'NamespaceContentRemaining',
+      remaining.size > 0,
+      ['ContentRemoved', 'All content successfully removed'],
+      [
+        'SomeResourcesRemain',
+        `Some resources are remaining: ${list(remaining, (name, count) => `${name} has ${count} resource instances`)}`,
+      ],
+    ),
+    condition(
+      'NamespaceFinalizersRemaining',
+      finalizers.size > 0,
+      ['ContentHasNoFinalizers', 'All content-preserving finalizers finished'],
+      [
+        'SomeFinalizersRemain',
+        `Some content in the namespace has finalizers remaining: ${list(finalizers, (name, count) => `${name} in ${count} resource instances`)}`,
+      ],
+    ),
   ]
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { isStatusError } from '../api/status.ts'
-import { clientOf, type Controller, required } from './controller.ts'
+import { type Controller, clientOf, required } from './controller.ts'
 import { WorkQueue } from './work-queue.ts'
 
 const NAME = 'kube-root-ca.crt'
@@ -35,7 +35,11 @@ export const rootCAController: Controller = {
         const path = `/api/v1/namespaces/${namespace}/configmaps`
         try {
           if (present === undefined) await client.call({ method: 'POST', path, body: wanted(namespace) })
-          else if (present['data']?.['ca.crt'] !== context.rootCA || Object.keys(present['data']).length !== 1 || present.metadata?.annotations?.[DESCRIPTION_KEY] !== DESCRIPTION) {
+          else if (
+            present['data']?.['ca.crt'] !== context.rootCA ||
+            Object.keys(present['data']).length !== 1 ||
+            present.metadata?.annotations?.[DESCRIPTION_KEY] !== DESCRIPTION
+          ) {
             const { data } = wanted(namespace)
             const metadata = { ...present.metadata, annotations: { ...present.metadata?.annotations, [DESCRIPTION_KEY]: DESCRIPTION } }
             await client.call({ method: 'PUT', path: `${path}/${NAME}`, body: { ...present, metadata, data } })

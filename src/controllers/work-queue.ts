@@ -1,21 +1,29 @@
 /**
- * Keys to be looked at, each once at a time, again with back-off when that failed.
+ * Keys to be looked at, each by one at a time, again with back-off when that failed.
  *
  * @see client-go/util/workqueue
  * @module
  */
-import type { Clock } from '../clock.ts'
+import { type Clock, systemClock } from '../clock.ts'
 
 const FIRST_RETRY_MS = 5
 const LAST_RETRY_MS = 1_000_000
 
 export interface WorkQueueOptions {
+  /** For `addAfter`: deadlines of the API. */
   clock: Clock
+  /** For the back-off after a failure, which is no matter of the API's time. */
+  retryClock?: Clock
   /** Keys handled at once. */
   concurrency: number
   reconcile(key: string): Promise<void>
   /** A key failed for the nth time in a row. */
   onError(key: string, error: unknown, failures: number): void
+  /** The wait after the first failure; doubled with each. */
+  firstRetryMs?: number
+  lastRetryMs?: number
+  /** A key that failed so often waits for its next event; without it keys are tried for ever. */
+  maxRetries?: number
 }
 
 export class WorkQueue {
@@ -24,16 +32,18 @@ export class WorkQueue {
   readonly #running = new Set<string>()
   readonly #again = new Set<string>()
   readonly #failures = new Map<string, number>()
-  readonly #timers = new Map<string, () => void>()
+  /** Keys that come by themselves: when, and how to prevent it. */
+  readonly #deadlines = new Map<string, { atMs: number; cancel: () => void }>()
+  readonly #retries = new Map<string, () => void>()
   #closed = false
 
   constructor(options: WorkQueueOptions) {
     this.#options = options
   }
 
-  /** Keys that are waiting, running or waiting for a retry. */
+  /** Keys that are waiting or running, now or later. */
   get size(): number {
-    return this.#waiting.size + this.#running.size + this.#timers.size
+    return this.#waiting.size + this.#running.size + this.#deadlines.size + this.#retries.size
   }
 
   add(key: string): void {
@@ -45,23 +55,29 @@ export class WorkQueue {
     }
   }
 
+  /** Of several deadlines of one key the earliest counts. */
   addAfter(key: string, delayMs: number): void {
     if (this.#closed) return
-    this.#timers.get(key)?.()
-    this.#timers.set(
-      key,
-      this.#options.clock.after(delayMs, () => {
-        this.#timers.delete(key)
-        this.add(key)
-      }),
-    )
+    const { clock } = this.#options
+    const atMs = clock.nowMs() + delayMs
+    const known = this.#deadlines.get(key)
+    if (known !== undefined && known.atMs <= atMs) return
+    known?.cancel()
+    const cancel = clock.after(delayMs, () => {
+      this.#deadlines.delete(key)
+      this.add(key)
+    })
+    this.#deadlines.set(key, { atMs, cancel })
   }
 
   close(): void {
     this.#closed = true
-    for (const cancel of this.#timers.values()) cancel()
-    this.#timers.clear()
+    for (const { cancel } of this.#deadlines.values()) cancel()
+    for (const cancel of this.#retries.values()) cancel()
+    this.#deadlines.clear()
+    this.#retries.clear()
     this.#waiting.clear()
+    this.#again.clear()
   }
 
   #next(): void {
@@ -81,16 +97,31 @@ export class WorkQueue {
       await this.#options.reconcile(key)
       this.#failures.delete(key)
     } catch (error) {
-      const failures = (this.#failures.get(key) ?? 0) + 1
-      this.#failures.set(key, failures)
-      if (!this.#closed) {
-        this.#options.onError(key, error, failures)
-        this.addAfter(key, Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), LAST_RETRY_MS))
-      }
+      if (!this.#closed) this.#failed(key, error)
     } finally {
       this.#running.delete(key)
       if (this.#again.delete(key)) this.add(key)
       this.#next()
     }
+  }
+
+  #failed(key: string, error: unknown): void {
+    const { firstRetryMs = FIRST_RETRY_MS, lastRetryMs = LAST_RETRY_MS, maxRetries = Number.POSITIVE_INFINITY } = this.#options
+    const failures = (this.#failures.get(key) ?? 0) + 1
+    this.#options.onError(key, error, failures)
+    if (failures > maxRetries) {
+      this.#failures.delete(key)
+      return
+    }
+    this.#failures.set(key, failures)
+    this.#retries.get(key)?.()
+    const retry = () => {
+      this.#retries.delete(key)
+      this.add(key)
+    }
+    this.#retries.set(
+      key,
+      (this.#options.retryClock ?? systemClock).after(Math.min(firstRetryMs * 2 ** (failures - 1), lastRetryMs), retry),
+    )
   }
 }

@@ -20,7 +20,9 @@ import type { Cache, ResourceCache } from '../cache/cache.ts'
 import { openCache } from '../cache/live-cache.ts'
 import type { ClientFactory } from '../client/client.ts'
 import { type Clock, systemClock } from '../clock.ts'
+import type { ControllerConfig } from '../controllers/controller.ts'
 import { startControllers } from '../controllers/controllers.ts'
+import { servedResources } from '../controllers/served-resources.ts'
 import { RbacIndex } from '../rbac/index.ts'
 import { registryAccess } from '../registry/access.ts'
 import { Registry } from '../registry/endpoint.ts'
@@ -30,6 +32,9 @@ import type { Verbs } from '../registry/verbs/context.ts'
 import { KeyedQueue } from '../registry/verbs/keyed-queue.ts'
 import { openEmbeddedStore } from '../storage/embedded/embedded-store.ts'
 import type { Store } from '../storage/store.ts'
+import { legacyTokenClaims } from '../token/claims.ts'
+import { localSigner, type TokenIssuer } from '../token/issuer.ts'
+import { signingKeyFromPem } from '../token/keys.ts'
 import { authorizerOf, impersonation } from './access.ts'
 import { bootstrapNamespaces, bootstrapRbac } from './bootstrap.ts'
 import { Discovery } from './discovery.ts'
@@ -143,7 +148,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       newUid: randomUUID,
       log,
       rootCA: options.controllers.rootCA ?? options.tls.certificate,
+      resources: servedResources(registry),
       config: {
+        signLegacyToken: legacyTokenSigner(options, issuer),
+        sharedStore: options.store.kind === 'etcd',
         ...(options.controllers.clusterSigning === undefined ? {} : { clusterSigning: options.controllers.clusterSigning }),
         legacyTokenCleanUpSeconds: options.controllers.legacyTokenCleanUpSeconds,
         concurrency: options.controllers.concurrency,
@@ -168,6 +176,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await store.close()
     },
   }
+}
+
+/** Tokens in Secrets are signed by a key of their own where there is one. */
+function legacyTokenSigner({ controllers }: ServerOptions, issuer: TokenIssuer): NonNullable<ControllerConfig['signLegacyToken']> {
+  const key = controllers.secretTokenKey === undefined ? undefined : signingKeyFromPem(controllers.secretTokenKey)
+  const signer = key === undefined ? issuer.signer : localSigner(() => key)
+  return (of) => signer.sign(legacyTokenClaims(of))
 }
 
 async function openStore(options: StoreOptions, clock: Clock): Promise<Store> {

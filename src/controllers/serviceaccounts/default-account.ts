@@ -4,9 +4,9 @@
  * @see pkg/controller/serviceaccount/serviceaccounts_controller.go
  * @module
  */
-import { isStatusError } from '../api/status.ts'
-import { clientOf, type Controller, required } from './controller.ts'
-import { WorkQueue } from './work-queue.ts'
+import { isStatusError } from '../../api/status.ts'
+import { type Controller, clientOf, required } from '../controller.ts'
+import { WorkQueue } from '../work-queue.ts'
 
 const ACCOUNT = 'default'
 
@@ -24,7 +24,11 @@ export const serviceAccountController: Controller = {
         if (present === undefined || present['status']?.phase === 'Terminating') return
         if (accounts.get(`${namespace}/${ACCOUNT}`) !== undefined) return
         try {
-          await client.call({ method: 'POST', path: `/api/v1/namespaces/${namespace}/serviceaccounts`, body: { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: ACCOUNT, namespace } } })
+          await client.call({
+            method: 'POST',
+            path: `/api/v1/namespaces/${namespace}/serviceaccounts`,
+            body: { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: ACCOUNT, namespace } },
+          })
         } catch (error) {
           // It may have come from somebody else, or the namespace may be going away.
           if (isStatusError(error, 'AlreadyExists') || namespaces.get(namespace)?.object['status']?.phase === 'Terminating') return
