@@ -98,10 +98,11 @@ const noTls = missing ?? opensslMissing()
 if (noTls !== undefined) console.warn(`SKIPPED, etcd behind TLS: ${noTls}`)
 
 describe.skipIf(noTls !== undefined)('an etcd behind TLS', () => {
-  const dir = mkdtempSync(join(tmpdir(), 'podpass-etcd-tls-'))
+  let dir: string
   const file = (name: string) => join(dir, name)
   let etcd: EtcdProcess
   beforeAll(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'podpass-etcd-tls-'))
     certificate({ path: file('ca') })
     certificate({ path: file('server'), issuer: file('ca') })
     certificate({ path: file('client'), issuer: file('ca') })
