@@ -1,0 +1,181 @@
+/**
+ * Tokens of an OpenID Connect issuer elsewhere: `--oidc-*`, and each entry of an AuthenticationConfiguration.
+ *
+ * How claims become a user is handed in as functions: the ones for plain claims are here.
+ *
+ * @see apiserver/plugin/pkg/authenticator/token/oidc/oidc.go
+ * @module
+ */
+import { quote } from '../api/status.ts'
+import type { Clock } from '../clock.ts'
+import { type Jws, MalformedTokenError, parseJws, parseStrictObject } from '../token/jwt.ts'
+import type { Authentication } from './authenticator.ts'
+import type { RemoteKeys } from './remote-keys.ts'
+import { CREDENTIAL_ID_KEY } from './serviceaccount-user.ts'
+import type { TokenAuthenticator } from './token.ts'
+import type { UserInfo } from './user.ts'
+
+export type Claims = Readonly<Record<string, unknown>>
+
+export interface JwtSettings {
+  issuer: string
+  /** At least one has to be the token's. */
+  audiences: readonly string[]
+  signingAlgorithms: readonly string[]
+  keys: RemoteKeys
+  clock: Clock
+  /** Each throws what is wrong with the claims, in upstream's words. */
+  username(claims: Claims): string
+  groups?(claims: Claims): readonly string[]
+  uid?(claims: Claims): string
+  extra?(claims: Claims): Readonly<Record<string, readonly string[]>>
+  /** Claims that have to have this text. */
+  requiredClaims?: Readonly<Record<string, string>>
+  /** Throws when the claims or the user are not as they have to be. */
+  validate?(claims: Claims, user: UserInfo): void
+}
+
+const NONE: Authentication = { outcome: 'none' }
+const NOT_BEFORE_LEEWAY_MS = 5 * 60_000
+
+/** Wrap several in `jwtSet`, and that in `audienceAgnostic`. */
+export function jwtAuthenticator(settings: JwtSettings): TokenAuthenticator {
+  return {
+    name: 'jwt',
+    authenticateToken(token) {
+      const parsed = parse(token)
+      if (parsed === undefined || issuerOf(parsed.claims) !== settings.issuer) return NONE
+      return judge(settings, parsed).then(
+        (user): Authentication => ({ outcome: 'user', user }),
+        (error: unknown): Authentication => ({ outcome: 'refused', error: error instanceof Error ? error : new Error(String(error)) }),
+      )
+    },
+  }
+}
+
+/** One of several issuers: the one that a token names decides alone. */
+export function jwtSet(members: readonly TokenAuthenticator[]): TokenAuthenticator {
+  return {
+    name: 'jwt',
+    authenticateToken(token, context) {
+      for (const member of members) {
+        const outcome = member.authenticateToken(token, context)
+        // An issuer that knows the token always answers a promise.
+        if (outcome instanceof Promise || outcome.outcome !== 'none') return outcome
+      }
+      return NONE
+    },
+  }
+}
+
+/** A text claim with a prefix; `email` counts only when it was verified, if the issuer says anything about that. */
+export function usernameClaim(claim: string, prefix: string): (claims: Claims) => string {
+  return (claims) => {
+    const problem = (why: string) => new Error(`oidc: parse username claims ${quote(claim)}: ${why}`)
+    if (!Object.hasOwn(claims, claim)) throw problem('claim not present')
+    const name = claims[claim]
+    if (typeof name !== 'string') throw problem('claim is no string')
+    if (claim === 'email' && Object.hasOwn(claims, 'email_verified')) {
+      const verified = claims['email_verified']
+      if (typeof verified !== 'boolean') throw new Error("oidc: parse 'email_verified' claim: claim is no boolean")
+      if (!verified) throw new Error('oidc: email not verified')
+    }
+    return prefix + name
+  }
+}
+
+/** A text, or a list of texts; absent is no group. */
+export function groupsClaim(claim: string, prefix: string): (claims: Claims) => readonly string[] {
+  return (claims) => {
+    if (!Object.hasOwn(claims, claim)) return []
+    const value = claims[claim]
+    const groups: unknown[] = Array.isArray(value) ? value : [value]
+    if (!groups.every((group) => typeof group === 'string'))
+      throw new Error(`oidc: parse groups claim ${quote(claim)}: claim is neither a string nor a list of strings`)
+    return groups.map((group) => `${prefix}${group}`)
+  }
+}
+
+/** The prefix that `--oidc-username-prefix` means when it is not given, and `-` when it is. */
+export function usernamePrefix(flag: string | undefined, claim: string, issuer: string): string {
+  if (flag === '-') return ''
+  if (flag !== undefined && flag !== '') return flag
+  return claim === 'email' ? '' : `${issuer}#`
+}
+
+interface Parsed {
+  jws: Jws
+  claims: Claims
+}
+
+function parse(token: string): Parsed | undefined {
+  try {
+    const jws = parseJws(token)
+    return { jws, claims: parseStrictObject(jws.payload, 'payload') }
+  } catch (error) {
+    if (error instanceof MalformedTokenError) return undefined
+    throw error
+  }
+}
+
+function issuerOf(claims: Claims): unknown {
+  // The name that Google used to give itself.
+  return claims['iss'] === 'accounts.google.com' ? 'https://accounts.google.com' : claims['iss']
+}
+
+async function judge(settings: JwtSettings, { jws, claims }: Parsed): Promise<UserInfo> {
+  if (!settings.keys.initialized) throw new Error('oidc: authenticator not initialized')
+  await verify(settings, jws, claims).catch((error: Error) => {
+    throw new Error(`oidc: verify token: ${error.message}`, { cause: error })
+  })
+  const username = settings.username(claims)
+  const groups = settings.groups?.(claims) ?? []
+  const uid = settings.uid?.(claims) ?? ''
+  const jti = claims['jti']
+  const extra = { ...(typeof jti === 'string' && jti !== '' && { [CREDENTIAL_ID_KEY]: [`JTI=${jti}`] }), ...settings.extra?.(claims) }
+  for (const [claim, wanted] of Object.entries(settings.requiredClaims ?? {})) {
+    if (!Object.hasOwn(claims, claim)) throw new Error(`oidc: required claim ${claim} not present in ID token`)
+    const value = claims[claim]
+    if (typeof value !== 'string') throw new Error(`oidc: parse claim ${claim}: claim is no string`)
+    if (value !== wanted) throw new Error(`oidc: required claim ${claim} value does not match. Got = ${value}, want = ${wanted}`)
+  }
+  const user: UserInfo = { username, ...(uid !== '' && { uid }), groups, ...(Object.keys(extra).length > 0 && { extra }) }
+  settings.validate?.(claims, user)
+  return user
+}
+
+async function verify({ audiences, signingAlgorithms, keys, clock }: JwtSettings, jws: Jws, claims: Claims): Promise<void> {
+  const nowMs = clock.nowMs()
+  const expiresAtMs = milliseconds(claims, 'exp')
+  if (expiresAtMs === undefined || expiresAtMs < nowMs) {
+    throw new Error(`oidc: token is expired (Token Expiry: ${expiresAtMs === undefined ? 'none' : new Date(expiresAtMs).toISOString()})`)
+  }
+  const notBeforeMs = milliseconds(claims, 'nbf')
+  if (notBeforeMs !== undefined && nowMs + NOT_BEFORE_LEEWAY_MS < notBeforeMs) {
+    throw new Error(
+      `oidc: current time ${new Date(nowMs).toISOString()} before the nbf (not before) time: ${new Date(notBeforeMs).toISOString()}`,
+    )
+  }
+  const { alg } = jws.header
+  if (!signingAlgorithms.includes(alg))
+    throw new Error(
+      `oidc: id token signed with unsupported algorithm, expected [${signingAlgorithms.map(quote).join(' ')}] got ${quote(alg.slice(0, 16))}`,
+    )
+  if (!(await keys.verifies(jws))) throw new Error('failed to verify signature: failed to verify id token signature')
+  const meant = audienceList(claims['aud'])
+  if (meant.some((audience) => audiences.includes(audience))) return
+  throw new Error(`oidc: expected audience in [${[...audiences].sort().map(quote).join(' ')}] got [${meant.map(quote).join(' ')}]`)
+}
+
+function milliseconds(claims: Claims, claim: string): number | undefined {
+  const value = claims[claim]
+  if (value === undefined || value === null) return undefined
+  if (typeof value !== 'number' || Math.abs(value) > 253_402_300_799)
+    throw new Error(`oidc: failed to unmarshal claims: ${claim} is no date`)
+  return value * 1000
+}
+
+function audienceList(value: unknown): string[] {
+  if (typeof value === 'string') return [value]
+  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : []
+}
