@@ -6,6 +6,7 @@
  */
 import { type FieldError, fieldErrorText, notSupported, required } from '../../../api/field.ts'
 import { type KubeObject, metaOf } from '../../../api/object.ts'
+import { quote } from '../../../api/quote.ts'
 import { badRequest, conflict, failure, type StatusError, success } from '../../../api/status.ts'
 import type { Binding, Pod } from '../../../api/types/core/v1.ts'
 import type { ObjectMeta } from '../../../api/types/meta/v1.ts'
@@ -39,6 +40,7 @@ async function bind(action: Action, binding: Binding & KubeObject, name: string)
     const texts = [...new Set(errors.map(fieldErrorText))]
     throw failure(500, '', texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`)
   }
+  await action.validateAdmission()
   const node = binding.target?.name ?? ''
   try {
     await action.registry.update(
@@ -75,7 +77,7 @@ function assign(pod: Pod & KubeObject, { binding, node, nowMs }: { binding: Bind
   pod.status ??= {}
   const { spec, status } = pod
   if (metadata.deletionTimestamp !== undefined) throw new Refusal(`pod ${metadata.name} is being deleted, cannot be assigned to a host`)
-  if (spec.nodeName) throw new Refusal(`pod ${metadata.name} is already assigned to node ${JSON.stringify(spec.nodeName)}`)
+  if (spec.nodeName) throw new Refusal(`pod ${metadata.name} is already assigned to node ${quote(spec.nodeName)}`)
   if (spec.schedulingGates?.length) throw new Refusal(`pod ${metadata.name} has non-empty .spec.schedulingGates`)
   spec.nodeName = node
   delete status.nominatedNodeName

@@ -50,6 +50,7 @@ async function evict(action: Action, eviction: Eviction & KubeObject): Promise<K
       invalidValue('deleteOptions.ignoreStoreReadErrorWithClusterBreakingPotential', true, detail),
     ])
   }
+  await action.validateAdmission()
   const dryRun = action.dryRun || (requested.dryRun?.length ?? 0) > 0
   const clientSetVersion = requested.preconditions?.resourceVersion !== undefined
 
