@@ -60,7 +60,13 @@ export function failure(code: number, reason: string, message: string, details?:
   if (reason !== '') status.reason = reason
   if (details !== undefined) status.details = details
   status.code = code
-  return new StatusError(status, options)
+  if (code >= 500) return new StatusError(status, options)
+  // A refusal is an ordinary answer that nobody looks for in the code, and a stack costs more than the rest of it.
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  const error = new StatusError(status, options)
+  Error.stackTraceLimit = limit
+  return error
 }
 
 export function success(details?: StatusDetails): Status {
