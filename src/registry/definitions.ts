@@ -11,6 +11,7 @@ import { appsDefinitions } from './apps/definitions.ts'
 import { autoscalingDefinitions } from './autoscaling/definitions.ts'
 import { batchDefinitions } from './batch/definitions.ts'
 import { certificatesDefinitions } from './certificates/definitions.ts'
+import { withDescriptions } from './column-descriptions.ts'
 import { coordinationDefinitions } from './coordination/definitions.ts'
 import { coreDefinitions } from './core/definitions.ts'
 import { podDefinitions } from './core/pods.ts'
@@ -45,7 +46,7 @@ export const definitions: readonly ResourceDefinition[] = [
   ...discoveryDefinitions,
   ...resourceDefinitions,
   ...flowcontrolDefinitions,
-]
+].map(withDescriptions)
 
 const byResource = new Map(definitions.map((definition) => [key(definition.group, definition.version, definition.resource), definition]))
 

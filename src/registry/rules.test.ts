@@ -12,21 +12,20 @@ import type { Authorizer } from '../authorization/authorizer.ts'
 import type { ResourceCache } from '../cache/cache.ts'
 import { layoutCodec } from '../cache/layout.ts'
 import { openCache } from '../cache/live-cache.ts'
+import { tableColumns, tableRow } from '../server/table.ts'
 import { memoryStore } from '../storage/memory.ts'
 import { manualClock } from '../storage/store.conformance.ts'
 import { registryAccess } from './access.ts'
 import { definitions } from './definitions.ts'
 import { decodeAt, Registry } from './endpoint.ts'
 import type { World } from './resource.ts'
-import { type Answer, answerOf, type Body, type Rule, rules } from './testdata/rules.ts'
+import { type Answer, type Answers, answerOf, type Body, type Rule, rules, tableOf } from './testdata/rules.ts'
 import type { VerbContext, Verbs } from './verbs/context.ts'
 import { create } from './verbs/create.ts'
 import { KeyedQueue } from './verbs/keyed-queue.ts'
 import { update } from './verbs/update.ts'
 
-const recorded: Record<string, { create: Answer; update?: Answer }> = JSON.parse(
-  readFileSync(join(import.meta.dirname, 'testdata/rules.json'), 'utf8'),
-)
+const recorded: Record<string, Answers> = JSON.parse(readFileSync(join(import.meta.dirname, 'testdata/rules.json'), 'utf8'))
 
 const everything: Authorizer = { name: 'Everything', authorize: () => ({ decision: 'allow', reason: '' }) }
 
@@ -118,6 +117,13 @@ describe('what kube-apiserver answers to a write', () => {
     const verbs = await registry()
     const expected = recorded[rule.name]!
     expect(await send(verbs, create, rule, rule.create, '')).toEqual(expected.create)
+    if (expected.table === undefined) return
+    const { group, version, namespace, resource, id } = endpointOf(rule)
+    const { definition } = verbs.registry.endpoint(group, version, resource)!
+    const made = verbs.access.get(id, { namespace, name: (rule.create['metadata'] as { name: string }).name })!
+    expect(tableOf(tableColumns(definition, verbs.world), tableRow(definition, made, 'None', 'v1', verbs.world).cells)).toEqual(
+      expected.table,
+    )
     if (rule.update === undefined) return
     const name = (rule.create['metadata'] as { name: string }).name
     const { resourceVersion } = verbs.access.get(endpointOf(rule).id, { namespace: endpointOf(rule).namespace, name })!.metadata!

@@ -140,7 +140,7 @@ function validateRequest(csr: CertificateSigningRequest, old: CertificateSigning
   const { request = '', usages = [], signerName = '', expirationSeconds } = csr.spec ?? {}
   const errors: FieldError[] = []
   const requestError = certificateRequestError(Buffer.from(request, 'base64').toString('latin1'))
-  if (requestError !== undefined) errors.push(invalidValue('spec.request', request, requestError))
+  if (requestError !== undefined) errors.push(invalidValue('spec.request', csr.spec?.request, requestError))
   if (usages.length === 0) errors.push(required('spec.usages'))
   const oldUsages = old?.spec?.usages ?? []
   if (oldUsages.every((usage) => USAGES.includes(usage))) {

@@ -8,7 +8,7 @@ import { type FieldError, invalidValue } from '../../api/field.ts'
 import type { DeviceClass } from '../../api/types/resource/v1.ts'
 import { isExtendedResource } from '../core/resource-names.ts'
 import { ALL_VERBS, define } from '../resource.ts'
-import { defaultTable } from '../table-cells.ts'
+import { AGE_COLUMN, ageCell, NAME_COLUMN, nameCell } from '../table-cells.ts'
 import { nameIsDNSSubdomain, semanticEqual } from '../validation.ts'
 import { validateConfiguration, validateSelectors, validateSlice } from './limits.ts'
 
@@ -32,7 +32,10 @@ export const deviceClasses = define<DeviceClass>({
     allowUnconditionalUpdate: true,
     returnsDeletedObject: true,
   },
-  table: defaultTable,
+  table: {
+    columns: () => [NAME_COLUMN, AGE_COLUMN],
+    cells: (one, { nowMs }) => [nameCell(one), ageCell(one, nowMs)],
+  },
 })
 
 function validateClass({ spec = {} }: DeviceClass): FieldError[] {

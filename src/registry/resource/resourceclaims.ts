@@ -24,7 +24,7 @@ import { goStruct } from '../go-struct.ts'
 import { formatIP, parseCIDR } from '../ip.ts'
 import { ALL_VERBS, define, type Write } from '../resource.ts'
 import { keepMetadata } from '../status-metadata.ts'
-import { AGE_COLUMN, ageCell, column, defaultTable, NAME_COLUMN, nameCell } from '../table-cells.ts'
+import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
 import {
   byteLength,
   each,
@@ -121,7 +121,10 @@ export const resourceClaimTemplates = define<ResourceClaimTemplate>({
     allowUnconditionalUpdate: true,
     returnsDeletedObject: true,
   },
-  table: defaultTable,
+  table: {
+    columns: () => [NAME_COLUMN, AGE_COLUMN],
+    cells: (one, { nowMs }) => [nameCell(one), ageCell(one, nowMs)],
+  },
 })
 
 function defaultRequests(devices: DeviceClaim | undefined): void {

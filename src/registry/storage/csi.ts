@@ -11,7 +11,7 @@ import { DEPRECATED_NODE_LABELS } from '../core/node-labels.ts'
 import { csiDriverNameErrors } from '../core/pod/volumes.ts'
 import { validateNonnegativeQuantity } from '../core/resource-names.ts'
 import { ALL_VERBS, define } from '../resource.ts'
-import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
+import { AGE_COLUMN, ageCell, column, defaultTable, NAME_COLUMN, nameCell } from '../table-cells.ts'
 import {
   byteLength,
   dns1123SubdomainErrors,
@@ -158,14 +158,7 @@ export const csiStorageCapacities = define<CSIStorageCapacity>({
     warnings: topologyWarnings,
     allowUnconditionalUpdate: false,
   },
-  table: {
-    columns: () => [
-      NAME_COLUMN,
-      column('StorageClassName', 'doc:io.k8s.api.storage.v1.CSIStorageCapacity.storageClassName'),
-      column('Capacity', 'doc:io.k8s.api.storage.v1.CSIStorageCapacity.capacity'),
-    ],
-    cells: (capacity) => [nameCell(capacity), capacity.storageClassName ?? '', capacity.capacity ?? '<unset>'],
-  },
+  table: defaultTable,
 })
 
 function validateDriver(spec: CSIDriverSpec): FieldError[] {

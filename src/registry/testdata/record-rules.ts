@@ -8,7 +8,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
-import { type Answer, answerOf, rules } from './rules.ts'
+import { type Answers, answerOf, rules, tableOf } from './rules.ts'
 
 const [server = '', certificate = '', key = ''] = process.argv.slice(2)
 const credentials = { cert: readFileSync(certificate), key: readFileSync(key), rejectUnauthorized: false }
@@ -18,9 +18,10 @@ function send(
   path: string,
   body?: unknown,
   type = 'application/json',
+  accept = 'application/json',
 ): Promise<{ status: number; body: any; warnings: string[] }> {
   const payload = body === undefined ? '' : JSON.stringify(body)
-  const headers = { 'content-type': type, 'content-length': Buffer.byteLength(payload) }
+  const headers = { accept, 'content-type': type, 'content-length': Buffer.byteLength(payload) }
   return new Promise((resolve, reject) => {
     const sent = request(`${server}/${path}`, { method, ...credentials, headers }, (response) => {
       const chunks: Buffer[] = []
@@ -37,13 +38,15 @@ function send(
   })
 }
 
-const answers: Record<string, { create: Answer; update?: Answer }> = {}
+const answers: Record<string, Answers> = {}
 for (const { name, path, create, update, subresource = '' } of rules) {
   const made = await send('POST', path, create)
-  const answer: { create: Answer; update?: Answer } = { create: answerOf(made.status, made.body, made.warnings) }
+  const answer: Answers = { create: answerOf(made.status, made.body, made.warnings) }
   answers[name] = answer
   if (made.status !== 201) continue
   const at = `${path}/${made.body.metadata.name}`
+  const printed = await send('GET', at, undefined, undefined, 'application/json;as=Table;v=v1;g=meta.k8s.io')
+  answer.table = tableOf(printed.body.columnDefinitions, printed.body.rows[0].cells)
   if (update !== undefined) {
     const { resourceVersion } = made.body.metadata
     const body = { ...update, metadata: { ...(update['metadata'] as object), resourceVersion } }

@@ -80,12 +80,17 @@ const slice = of('discovery.k8s.io/v1', 'EndpointSlice', `${IN}/endpointslices`)
 const flowSchema = of('flowcontrol.apiserver.k8s.io/v1', 'FlowSchema', 'flowschemas')
 const level = of('flowcontrol.apiserver.k8s.io/v1', 'PriorityLevelConfiguration', 'prioritylevelconfigurations')
 const apiService = of('apiregistration.k8s.io/v1', 'APIService', 'apiservices')
+const certificate = of('certificates.k8s.io/v1', 'CertificateSigningRequest', 'certificatesigningrequests')
 const deviceClass = of('resource.k8s.io/v1', 'DeviceClass', 'deviceclasses')
 const deviceClaim = of('resource.k8s.io/v1', 'ResourceClaim', `${IN}/resourceclaims`)
 const claimTemplate = of('resource.k8s.io/v1', 'ResourceClaimTemplate', `${IN}/resourceclaimtemplates`)
 const deviceSlice = of('resource.k8s.io/v1', 'ResourceSlice', 'resourceslices')
 
 const PORT = { port: 80 }
+/** alice of devs, as PEM in base64. */
+const REQUEST =
+  'LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlIWk1JR0JBZ0VBTUI4eERUQUxCZ05WQkFvTUJHUmxkbk14RGpBTUJnTlZCQU1NQldGc2FXTmxNRmt3RXdZSApLb1pJemowQ0FRWUlLb1pJemowREFRY0RRZ0FFa3BEY2daeEN0czJzdXBrTExEdXBNU1d3OFdsdktGcUxZQWplCkdxMFg2RHVCV25rSFV1YnVsV3FwNXNCZFh2QlVxOENoK0JJN3UvOERNNWFSbEJ4eXY2QUFNQW9HQ0NxR1NNNDkKQkFNQ0EwY0FNRVFDSUNpUFo4ZXBPYjNPTFRnTldlYmlPdi9PdnNKQm1jMmpuT08xWXMzVUJNY3FBaUJjQ1J3MwpuOEQrNnkvbEN0d0o2c2dQNlpVbDZMdmVsQ0xrVmVRYmJmUzZLdz09Ci0tLS0tRU5EIENFUlRJRklDQVRFIFJFUVVFU1QtLS0tLQo='
+const CSR = { request: REQUEST, signerName: 'a.b/c', usages: ['client auth'] }
 const REGARDING = { kind: 'Pod', namespace: 'default', name: 'p' }
 const NOTE = {
   eventTime: '2026-01-01T00:00:00.000000Z',
@@ -236,7 +241,9 @@ export const rules: readonly Rule[] = [
     },
   }),
   quota('plain', { spec: { hard: { pods: '1', 'requests.cpu': '1' } } }),
-  quota('rules', { spec: { hard: { x: '1', pods: '-1', 'count/a b': '1' }, scopes: ['X', 'BestEffort', 'NotBestEffort'] } }),
+  quota('rules', { spec: { hard: { x: '1' }, scopes: ['X', 'BestEffort', 'NotBestEffort'] } }),
+  quota('negative', { spec: { hard: { pods: '-1' } } }),
+  quota('count', { spec: { hard: { 'count/a b': '1' } } }),
   quota('scope with resources', { spec: { hard: { 'requests.cpu': '1' }, scopes: ['BestEffort'] } }),
   quota('scopes do not change', { spec: { hard: { pods: '1' } } }, { spec: { hard: { pods: '1' }, scopes: ['Terminating'] } }),
   quota('selector', {
@@ -616,6 +623,200 @@ export const rules: readonly Rule[] = [
       ],
     },
   }),
+  csiNode(
+    'plain',
+    { spec: { drivers: [{ name: 'a', nodeID: 'n', topologyKeys: ['x'] }] } },
+    { spec: { drivers: [{ name: 'a', nodeID: 'm', topologyKeys: ['x'] }] } },
+  ),
+  attachment(
+    'status',
+    { spec: { attacher: 'a', nodeName: 'n', source: { persistentVolumeName: 'p' } } },
+    { spec: { attacher: 'a', nodeName: 'n', source: { persistentVolumeName: 'p' } }, status: { attached: true } },
+    'status',
+  ),
+  attributesClass('plain', { driverName: 'a', parameters: { a: 'b' } }),
+  serviceCIDR('plain', { spec: { cidrs: ['10.7.0.0/24'] } }, { spec: { cidrs: ['10.8.0.0/24'] } }),
+  budget('generation', { spec: { maxUnavailable: '50%', selector: {} } }, { spec: { maxUnavailable: '60%', selector: {} } }),
+  budget(
+    'status',
+    { spec: { maxUnavailable: 1 } },
+    { status: { disruptionsAllowed: -1, currentHealthy: -1, desiredHealthy: -1, expectedPods: -1 } },
+    'status',
+  ),
+  validating('generation', { webhooks: [HOOK] }, { webhooks: [{ ...HOOK, timeoutSeconds: 5 }] }),
+  validating('name twice', { webhooks: [HOOK, HOOK] }),
+  validating('match conditions', {
+    webhooks: [
+      {
+        ...HOOK,
+        matchConditions: [
+          { name: '', expression: '' },
+          { name: 'a b', expression: 'true' },
+          { name: 'a', expression: 'true' },
+          { name: 'a', expression: 'true' },
+        ],
+      },
+    ],
+  }),
+  policy('defaults', {
+    spec: {
+      matchConstraints: { resourceRules: [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'] }] },
+      validations: [{ expression: 'true' }],
+    },
+  }),
+  policyBinding('plain', { spec: { policyName: 'p', validationActions: ['Deny'] } }),
+  mutatingPolicy('plain', {
+    spec: {
+      reinvocationPolicy: 'Never',
+      matchConstraints: { resourceRules: [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'] }] },
+      mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression: '[JSONPatch{op: "add", path: "/x", value: "y"}]' } }],
+    },
+  }),
+  runtimeClass('plain', { handler: 'a', scheduling: { tolerations: [{ key: 'a', operator: 'Exists' }] } }),
+  slice('two endpoints', {
+    addressType: 'IPv4',
+    endpoints: [
+      { addresses: ['10.1.1.1'], conditions: { ready: true }, zone: 'z' },
+      { addresses: ['10.1.1.2'], nodeName: 'n', topology: {} },
+    ],
+    ports: [
+      { name: 'a', port: 1 },
+      { name: 'b', port: 2 },
+    ],
+  }),
+  slice('port name twice', { addressType: 'IPv4', endpoints: [], ports: [{ name: 'a' }, { name: 'a' }] }),
+  slice('names as addresses', { addressType: 'FQDN', endpoints: [{ addresses: ['A_b'] }] }),
+  level('exempt with limits', { spec: { type: 'Exempt', limited: {} } }),
+  level('generation', { spec: { type: 'Limited' } }, { spec: { type: 'Limited', limited: { nominalConcurrencyShares: 5 } } }),
+  apiService('plain', {
+    metadata: { name: 'v1.a.b' },
+    spec: { group: 'a.b', version: 'v1', groupPriorityMinimum: 1, versionPriority: 1, service: { name: 's', namespace: 'default' } },
+  }),
+  deviceClass('plain', { spec: { selectors: [{ cel: { expression: 'true' } }] } }, { spec: {} }),
+  claimTemplate('defaults', {
+    spec: { spec: { devices: { requests: [{ name: 'a', firstAvailable: [{ name: 'b', deviceClassName: 'c' }] }] } } },
+  }),
+  deviceSlice(
+    'plain',
+    { spec: { driver: 'a', nodeName: 'n', pool: { name: 'a', generation: 1, resourceSliceCount: 1 }, devices: [{ name: 'a' }] } },
+    { spec: { driver: 'b', nodeName: 'm', pool: { name: 'a', generation: 1, resourceSliceCount: 1 } } },
+  ),
+  lease('plain update', { spec: { holderIdentity: 'h' } }, { spec: { holderIdentity: 'i', leaseTransitions: 1 } }),
+  lease('preferred holder', { spec: { preferredHolder: 'x' } }),
+  certificate('plain', { spec: CSR }),
+  certificate('nothing', { spec: {} }),
+  certificate('rules', { spec: { request: 'eA==', signerName: 'x', usages: ['x', 'client auth', 'client auth'], expirationSeconds: 5 } }),
+  certificate('legacy signer', { spec: { ...CSR, signerName: 'kubernetes.io/legacy-unknown' } }),
+  certificate('usages of clients', { spec: { ...CSR, signerName: 'kubernetes.io/kube-apiserver-client' } }),
+  certificate(
+    'spec does not change',
+    { spec: CSR },
+    { metadata: { labels: { a: 'b' } }, spec: { ...CSR, signerName: 'a.b/d', usages: [] } },
+  ),
+  certificate(
+    'approval',
+    { spec: CSR },
+    { spec: CSR, status: { conditions: [{ type: 'Approved', status: 'True', reason: 'r', message: 'm' }], certificate: 'eA==' } },
+    'approval',
+  ),
+  certificate(
+    'approved and denied',
+    { spec: CSR },
+    {
+      spec: CSR,
+      status: {
+        conditions: [
+          { type: 'Approved', status: 'True' },
+          { type: 'Denied', status: 'True' },
+        ],
+      },
+    },
+    'approval',
+  ),
+  certificate(
+    'unapproved',
+    { spec: CSR },
+    { spec: CSR, status: { conditions: [{ type: 'Approved', status: 'False' }, { type: '' }] } },
+    'approval',
+  ),
+  certificate(
+    'status does not approve',
+    { spec: CSR },
+    { spec: CSR, status: { conditions: [{ type: 'Approved', status: 'True' }] } },
+    'status',
+  ),
+  certificate('no certificate', { spec: CSR }, { spec: CSR, status: { certificate: 'eA==' } }, 'status'),
+  quota(
+    'status',
+    { spec: { hard: { pods: '1' } } },
+    { spec: { hard: { pods: '1' } }, status: { hard: { pods: '1' }, used: { pods: '0.5' } } },
+    'status',
+  ),
+  claim('status', { spec: CLAIM }, { spec: CLAIM, status: { phase: 'Bound', capacity: { storage: '1Gi' } } }, 'status'),
+  claim('data source', {
+    spec: { ...CLAIM, dataSource: { kind: 'X', name: 'n' }, dataSourceRef: { apiGroup: 'a.b', kind: 'Y', name: '' } },
+  }),
+  claim('selector', { spec: { ...CLAIM, selector: { matchLabels: { 'a b': '' } } } }),
+  volume('claim reference', { spec: { ...HOST_PATH, claimRef: { name: 'n', namespace: 'default' }, storageClassName: 'A_' } }),
+  volume('csi', { spec: { ...HOST_PATH, hostPath: undefined, csi: { driver: '', volumeHandle: '' } } }),
+  volume('affinity', {
+    spec: {
+      ...HOST_PATH,
+      hostPath: undefined,
+      local: { path: '/x' },
+      nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'a', operator: 'X' }] }] } },
+    },
+  }),
+  ingress(
+    'status',
+    { spec: { defaultBackend: BACKEND } },
+    { spec: { defaultBackend: BACKEND }, status: { loadBalancer: { ingress: [{ ip: 'x' }] } } },
+    'status',
+  ),
+  ingress('generation', { spec: { defaultBackend: BACKEND } }, { spec: { defaultBackend: BACKEND, ingressClassName: 'a' } }),
+  networkPolicy('generation', { spec: { podSelector: {} } }, { spec: { podSelector: { matchLabels: { a: 'b' } } } }),
+  autoscaler('generation and status', { spec: HPA }, { spec: HPA, status: { currentReplicas: -1, desiredReplicas: -1 } }, 'status'),
+  autoscaler('metrics of objects', {
+    spec: {
+      ...HPA,
+      metrics: [
+        {
+          type: 'Object',
+          object: { describedObject: { kind: 'K', name: 'n' }, metric: { name: 'm' }, target: { type: 'Value', value: '5' } },
+        },
+        {
+          type: 'External',
+          external: {
+            metric: { name: 'm', selector: { matchLabels: { a: 'b' } } },
+            target: { type: 'AverageValue', averageValue: '1500m' },
+          },
+        },
+        {
+          type: 'ContainerResource',
+          containerResource: { name: 'cpu', container: 'c', target: { type: 'Utilization', averageUtilization: 5 } },
+        },
+      ],
+    },
+  }),
+  priorityClass('two policies', { value: 5, preemptionPolicy: 'X' }),
+  priorityClass('description', { value: 5, globalDefault: true, description: 'd' }, { value: 5, description: 'e' }),
+  limitRange('requests above limits', {
+    spec: { limits: [{ type: 'Container', default: { cpu: '1' }, defaultRequest: { cpu: '2' }, max: { cpu: '3' }, min: { cpu: '0' } }] },
+  }),
+  service('load balancer address', {
+    spec: { type: 'LoadBalancer', loadBalancerIP: '1.2.3.4', allocateLoadBalancerNodePorts: false, ports: [PORT] },
+  }),
+  service(
+    'node port kept',
+    { spec: { type: 'NodePort', ports: [{ port: 1, nodePort: 30111 }] } },
+    { spec: { type: 'NodePort', ports: [{ port: 2 }] } },
+  ),
+  service('selector changes', { spec: { selector: { a: 'b' }, ports: [PORT] } }, { spec: { selector: { c: 'd' }, ports: [PORT] } }),
+  service('to node port', { spec: { ports: [PORT] } }, { spec: { type: 'NodePort', ports: [PORT] } }),
+  service('policy local', { spec: { type: 'LoadBalancer', externalTrafficPolicy: 'Local', ports: [PORT] } }),
+  service('distribution', { spec: { trafficDistribution: 'PreferClose', publishNotReadyAddresses: true, ports: [PORT] } }),
+  node('labels', { metadata: { labels: { 'beta.kubernetes.io/os': 'linux' } }, spec: { unschedulable: true } }),
+  node('config source', { spec: { configSource: { configMap: {} } } }),
 ]
 
 export interface Answer {
@@ -634,7 +835,10 @@ export function answerOf(status: number, body: any, warnings: readonly string[])
   const { name, labels, annotations, generation } = metadata
   const text = JSON.stringify({ ...rest, metadata: { name, labels, annotations, generation } })
   const chosen = text
-    .replaceAll(/"lastPhaseTransitionTime":"[^"]+"/g, '"lastPhaseTransitionTime":"now"')
+    // Of the client certificate it was recorded with.
+    .replace(/"extra":\{"authentication.kubernetes.io\/credential-id":\[[^\]]*\]\},/, '')
+    .replace(/,"extra":\{"authentication.kubernetes.io\/credential-id":\[[^\]]*\]\}/, '')
+    .replaceAll(/"(last\w+Time)":"[^"]+"/g, '"$1":"now"')
     // Put there by admission.
     .replace('"taints":[{"key":"node.kubernetes.io/not-ready","effect":"NoSchedule"}]', '"taints":[]')
     .replace(',"taints":[]', '')
@@ -643,4 +847,20 @@ export function answerOf(status: number, body: any, warnings: readonly string[])
     .replaceAll(/"clusterIPs":\["10\.\d+\.\d+\.\d+"\]/g, '"clusterIPs":["chosen"]')
     .replaceAll(/odePort":3\d{4}/g, 'odePort":30000')
   return { status, ...told, object: JSON.parse(chosen) }
+}
+
+/** What is recorded for a rule. */
+export interface Answers {
+  create: Answer
+  /** Of what was created, before the update. */
+  table?: { columns: unknown[]; cells: unknown[] }
+  update?: Answer
+}
+
+/** Ages differ. */
+export function tableOf(columns: unknown[], cells: unknown[]): { columns: unknown[]; cells: unknown[] } {
+  // A controller's word comes some time after a flow schema.
+  const settled = cells.map((cell, index) => ((columns[index] as Body | undefined)?.['name'] === 'MissingPL' ? '?' : cell))
+  const text = JSON.stringify(settled).replaceAll(/"(?:\d+[smhd])+"|"20\d\d-[^"]*Z"/g, '"age"')
+  return { columns, cells: JSON.parse(text.replaceAll(/"10\.0\.0\.\d+"/g, '"chosen"').replaceAll(/:3\d{4}\//g, ':30000/')) }
 }
