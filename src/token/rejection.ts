@@ -97,7 +97,11 @@ export const INVALID_SINCE_LABEL = 'kubernetes.io/legacy-token-invalid-since'
 export class TokenRejectedError extends Error {
   readonly rejection: Rejection
   constructor(rejection: Rejection) {
+    // Being refused is an ordinary answer: where in the code that was found out tells nobody anything, and costs microseconds.
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
     super(rejectionText(rejection))
+    Error.stackTraceLimit = stackTraceLimit
     this.name = 'TokenRejectedError'
     this.rejection = rejection
   }
