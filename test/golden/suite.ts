@@ -1,0 +1,49 @@
+/**
+ * What kube-apiserver 1.36.2 was recorded to answer, and whether podpass answers the same, on one store.
+ *
+ * `standing.json` says how many steps of each scenario agree at least; `deliberate.json` which differences are meant, and why.
+ * `npm run golden -- SCENARIO` shows the differences of one; with `--write-standing` it raises what is asked here.
+ *
+ * @module
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { kubectlByMinor } from '../machine.ts'
+import { STORES, type StoreKind } from '../podpass.ts'
+import { needsKubectl, RECORDED_KUBECTL, type Replay, replay, scenarioNames } from './replay.ts'
+
+const standing = JSON.parse(readFileSync(join(import.meta.dirname, 'standing.json'), 'utf8')) as Record<string, number>
+const recorded = (scenario: string) =>
+  (JSON.parse(readFileSync(join(import.meta.dirname, 'recordings', `${scenario}.json`), 'utf8')) as { exchanges: unknown[] }).exchanges
+    .length
+
+export function goldenSuite(store: StoreKind): void {
+  const isHere = STORES.some(({ kind, isHere }) => kind === store && isHere)
+  // Nothing is asked of a scenario that needs what is not built: it would only wait.
+  const names = scenarioNames().filter((name) => (standing[name] ?? 0) > 0)
+
+  test('standing.json names every scenario', () => {
+    expect(Object.keys(standing).sort()).toEqual(scenarioNames())
+  })
+
+  describe(`agreement with kube-apiserver on the ${store} store`, () => {
+    let result: Replay
+    beforeAll(async () => {
+      if (isHere) result = await replay(store, names)
+    }, 480_000)
+
+    for (const name of names) {
+      const kubectlIsMissing = needsKubectl(name) && !kubectlByMinor().has(RECORDED_KUBECTL)
+      const label = `${name}: ${standing[name]} of ${recorded(name)} steps agree${kubectlIsMissing ? ` (kubectl ${RECORDED_KUBECTL} is not here)` : ''}`
+      test.skipIf(!isHere || kubectlIsMissing)(label, () => {
+        const steps = result.steps.filter((step) => step.scenario === name)
+        const agreeing = steps.filter((step) => step.differences.length === 0)
+        const first = steps.find((step) => step.differences.length > 0)
+        expect(agreeing.length, `the first difference: ${JSON.stringify(first, null, 1)?.slice(0, 2000)}`).toBeGreaterThanOrEqual(
+          standing[name] ?? 0,
+        )
+      })
+    }
+  })
+}
