@@ -857,10 +857,14 @@ export interface Answers {
   update?: Answer
 }
 
-/** Ages differ. */
+/** Ages differ; of a description its beginning tells which it is. */
 export function tableOf(columns: unknown[], cells: unknown[]): { columns: unknown[]; cells: unknown[] } {
+  const named = columns as { name: string; description: string }[]
   // A controller's word comes some time after a flow schema.
-  const settled = cells.map((cell, index) => ((columns[index] as Body | undefined)?.['name'] === 'MissingPL' ? '?' : cell))
-  const text = JSON.stringify(settled).replaceAll(/"(?:\d+[smhd])+"|"20\d\d-[^"]*Z"/g, '"age"')
-  return { columns, cells: JSON.parse(text.replaceAll(/"10\.0\.0\.\d+"/g, '"chosen"').replaceAll(/:3\d{4}\//g, ':30000/')) }
+  const settled = cells.map((cell, index) => (named[index]?.name === 'MissingPL' ? '?' : cell))
+  const text = JSON.stringify(settled)
+    .replaceAll(/"(?:\d+[smhd])+"|"20\d\d-[^"]*Z"/g, '"age"')
+    .replaceAll(/"10\.0\.0\.\d+"/g, '"chosen"')
+    .replaceAll(/:3\d{4}\//g, ':30000/')
+  return { columns: named.map((column) => ({ ...column, description: column.description.slice(0, 40) })), cells: JSON.parse(text) }
 }
