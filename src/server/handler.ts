@@ -25,6 +25,7 @@ import type { RequestObserver } from './observe.ts'
 import { renderStatus } from './render.ts'
 import { type RequestInfo, requestInfo } from './request-info.ts'
 import { routeResource } from './resource-routes.ts'
+import type { LongRunning } from './long-running.ts'
 import type { ServerLog } from './options.ts'
 import { WarningList } from './warnings.ts'
 
@@ -45,6 +46,7 @@ export interface HandlerDeps {
   requestTimeoutMs: number
   minWatchTimeoutMs: number
   random(): number
+  longRunning: LongRunning
 }
 
 /** One request, once its URL has been read. */
@@ -61,6 +63,8 @@ export interface ServerRequest {
   info: RequestInfo
   /** The acting user, after impersonation. */
   user: UserInfo
+  /** Who sent the request; undefined for calls from inside the process. */
+  sender: { user: UserInfo; credentials: Credentials } | undefined
   readonly warnings: WarningList
   readonly annotations: Record<string, string>
   ticket: Ticket | undefined
@@ -139,13 +143,14 @@ function authenticate(request: Request): void | Promise<void> {
     remoteAddress: exchange.remoteAddress,
   }
   const outcome = deps.authenticator.authenticate(credentials)
-  return outcome instanceof Promise ? outcome.then((settled) => accept(request, settled)) : accept(request, outcome)
+  return outcome instanceof Promise ? outcome.then((settled) => accept(request, credentials, settled)) : accept(request, credentials, outcome)
 }
 
-function accept(request: Request, outcome: Awaited<ReturnType<Authenticator['authenticate']>>): void {
+function accept(request: Request, credentials: Credentials, outcome: Awaited<ReturnType<Authenticator['authenticate']>>): void {
   switch (outcome.outcome) {
     case 'user':
       request.user = outcome.user
+      request.sender = { user: outcome.user, credentials }
       for (const warning of outcome.warnings ?? []) request.warnings.add(warning)
       if (outcome.auditAnnotations !== undefined) Object.assign(request.annotations, outcome.auditAnnotations)
       return
@@ -246,6 +251,7 @@ class Request implements ServerRequest {
   readonly annotations: Record<string, string> = {}
   info: RequestInfo = NO_INFO
   user: UserInfo = NOBODY
+  sender: { user: UserInfo; credentials: Credentials } | undefined = undefined
   ticket: Ticket | undefined = undefined
   #warnings: WarningList | undefined
   #signal: AbortSignal | undefined

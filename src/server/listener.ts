@@ -9,7 +9,7 @@ import http2 from 'node:http2'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { badRequest, failure, requestEntityTooLarge } from '../api/status.ts'
+import { badRequest, failure, requestEntityTooLarge, timeout } from '../api/status.ts'
 import type { BodyStream, Exchange, HeaderList } from './exchange.ts'
 
 export interface ListenerOptions {
@@ -33,6 +33,8 @@ export interface Listener {
 const MAX_HEADER_BYTES = 1 << 20
 const MAX_CONCURRENT_STREAMS = 250
 const HEADERS_TIMEOUT_MS = 32_000
+/** A request whose body has not come by then is given up. */
+const REQUEST_TIMEOUT_MS = 60_000
 const IDLE_TIMEOUT_MS = 90_000
 
 export async function listen(options: ListenerOptions): Promise<Listener> {
@@ -46,7 +48,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     maxHeaderListPairs: 1000,
     maxSessionMemory: 32,
     settings: { maxConcurrentStreams: MAX_CONCURRENT_STREAMS, maxHeaderListSize: MAX_HEADER_BYTES, initialWindowSize: 1 << 18 },
-    ...({ maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, keepAliveTimeout: IDLE_TIMEOUT_MS } as object),
+    // For HTTP/1.1, which shares this server; its types know only the ones of HTTP/2.
+    ...({ maxHeaderSize: MAX_HEADER_BYTES } as object),
   })
   const sockets = new Set<Socket>()
   const sessions = new Set<http2.ServerHttp2Session>()
@@ -63,6 +66,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     }
   }
 
+  Object.assign(server, { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: IDLE_TIMEOUT_MS })
   server.on('request', (request: unknown, response: unknown) => {
     const exchange = new Http1Exchange(request as IncomingMessage, response as ServerResponse)
     const socket = exchange.connection
@@ -297,6 +301,7 @@ function collect(source: NodeJS.ReadableStream, limit: number, declared: number)
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
+    const late = setTimeout(() => reject(timeout('request did not complete within the allotted timeout')), REQUEST_TIMEOUT_MS)
     source.on('data', (chunk: Buffer) => {
       size += chunk.length
       if (size > limit) {
@@ -305,9 +310,15 @@ function collect(source: NodeJS.ReadableStream, limit: number, declared: number)
         reject(requestEntityTooLarge(`limit is ${limit}`))
       } else chunks.push(chunk)
     })
-    source.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)))
+    source.once('end', () => {
+      clearTimeout(late)
+      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks))
+    })
     source.once('error', (error) => reject(badRequest('unexpected EOF', { cause: error })))
-    source.once('close', () => reject(badRequest('unexpected EOF')))
+    source.once('close', () => {
+      clearTimeout(late)
+      reject(badRequest('unexpected EOF'))
+    })
   })
 }
 

@@ -229,14 +229,20 @@ async function watch(request: ServerRequest, endpoint: Endpoint, pathName: strin
   // Its place among the fair limits was for the start; a stream may last for an hour.
   request.ticket?.release()
   const observed = deps.observer.watching(request)
+  const { sender } = request
+  let forget = () => {}
   const stream = startWatchStream({
     watch: started,
     endpoint,
     context: { format, query, schemas: deps.verbs.registry.schemas, world: deps.verbs.world },
     timeoutMs,
     stream: exchange.stream(200, headers),
-    onEnd: () => observed.ended(),
+    onEnd() {
+      observed.ended()
+      forget()
+    },
     onEvent: (bytes) => observed.event(bytes),
   })
+  if (sender !== undefined && !stream.closed) forget = deps.longRunning.add(sender.user.username, sender.credentials, () => stream.close())
   exchange.onClose(() => stream.close())
 }

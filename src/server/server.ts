@@ -42,6 +42,7 @@ import { createHandler, createInternalHandler, type Handle, type HandlerDeps } f
 import type { HealthCheck } from './health.ts'
 import { identityOf } from './identity.ts'
 import { listen } from './listener.ts'
+import { LongRunning } from './long-running.ts'
 import { localClients } from './local-client.ts'
 import { oidcRoutes } from './oidc-routes.ts'
 import { openapiRoutes } from './openapi-routes.ts'
@@ -131,6 +132,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     requestTimeoutMs: options.requestTimeoutSeconds * 1000,
     minWatchTimeoutMs: options.minRequestTimeoutSeconds * 1000,
     random: Math.random,
+    longRunning: new LongRunning(chain, cache),
   }
   const handler = createHandler(deps)
   const internal = createInternalHandler(deps)
@@ -171,6 +173,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     async close(graceMs) {
       readiness.stopping = true
       ended.abort()
+      deps.longRunning.closeAll()
       await listener.close(graceMs)
       await cache.close()
       await store.close()

@@ -28,6 +28,7 @@ const INITIAL_BATCH_BYTES = 1 << 18
 const INITIAL_END = 'k8s.io/initial-events-end'
 
 export interface WatchStream {
+  readonly closed: boolean
   close(): void
 }
 
@@ -100,7 +101,7 @@ export function startWatchStream(options: WatchStreamOptions): WatchStream {
     live = true
     flush()
     end()
-    return { close: end }
+    return { closed: true, close: end }
   }
 
   if (watch.initial !== undefined) {
@@ -142,7 +143,12 @@ export function startWatchStream(options: WatchStreamOptions): WatchStream {
     timers.push(clock.after(BOOKMARK_PERIOD_MS, period))
     if (options.timeoutMs > LAST_BOOKMARK_MS) timers.push(clock.after(options.timeoutMs - LAST_BOOKMARK_MS, () => live && !ended && bookmark(false)))
   }
-  return { close: end }
+  return {
+    get closed() {
+      return ended
+    },
+    close: end,
+  }
 }
 
 interface FrameEncoder {
@@ -222,4 +228,3 @@ const HEADS = {
   MODIFIED: Buffer.from('{"type":"MODIFIED","object":'),
   DELETED: Buffer.from('{"type":"DELETED","object":'),
 } as const
-

@@ -119,12 +119,10 @@ function deletionPlan(endpoint: Endpoint, object: KubeObject, options: DeleteOpt
     }
     if (!already) {
       const grace = strategy.gracePeriodSeconds(object, options.gracePeriodSeconds)
-      if (grace > 0) {
-        bumpGeneration(object)
-        meta.deletionTimestamp = rfc3339(write.nowMs + grace * 1000)
-        meta.deletionGracePeriodSeconds = grace
-        return 'mark'
-      }
+      bumpGeneration(object)
+      meta.deletionTimestamp = rfc3339(write.nowMs + grace * 1000)
+      meta.deletionGracePeriodSeconds = grace
+      return held || grace > 0 ? 'mark' : 'markThenRemove'
     }
   }
   if (!held) return 'remove'

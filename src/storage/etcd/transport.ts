@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { checkServerIdentity, type PeerCertificate } from 'node:tls'
@@ -16,10 +15,10 @@ import { watch } from './messages.ts'
 export interface EtcdServers {
   /** As in `--etcd-servers`: `https://10.0.0.1:2379`, or `http://…`. */
   servers: readonly string[]
-  /** PEM files, as in `--etcd-cafile`, `--etcd-certfile`, `--etcd-keyfile`. */
-  caFile?: string
-  certFile?: string
-  keyFile?: string
+  /** PEM: what is in `--etcd-cafile`, `--etcd-certfile`, `--etcd-keyfile`. */
+  ca?: string
+  certificate?: string
+  key?: string
 }
 
 export type WatchStream = ClientDuplexStream<WatchRequest, WatchResponse>
@@ -157,17 +156,10 @@ function unary<Request, Response>(
 function tlsCredentials(
   createSsl: typeof ChannelCredentials.createSsl,
   host: string,
-  { caFile, certFile, keyFile }: EtcdServers,
+  { ca, certificate, key }: EtcdServers,
 ): ChannelCredentials {
-  const read = (file: string | undefined) => {
-    if (file === undefined) return null
-    try {
-      return readFileSync(file)
-    } catch (error) {
-      throw new StoreUnavailableError(`the file ${file} for the connection to etcd cannot be read`, { cause: error })
-    }
-  }
-  return createSsl(read(caFile), read(keyFile), read(certFile), {
-    checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate as PeerCertificate),
+  const bytes = (text: string | undefined) => (text === undefined ? null : Buffer.from(text))
+  return createSsl(bytes(ca), bytes(key), bytes(certificate), {
+    checkServerIdentity: (_, presented) => checkServerIdentity(host, presented as PeerCertificate),
   })
 }
