@@ -94,7 +94,6 @@ export const SERVER_FLAGS = {
     default: true,
     help: 'Queue by flow schemas and priority levels instead of by the two numbers alone.',
   },
-  profiling: { category: SERVING, type: 'bool', default: true, help: 'Serve /debug/pprof to those who may read it.' },
 
   'etcd-servers': { category: STORE, type: 'strings', default: [], help: 'An etcd cluster as the store, by its URLs.' },
   'etcd-cafile': { category: STORE, type: 'string', value: 'file', help: 'Who signed the certificates of etcd.' },
@@ -283,8 +282,13 @@ export const SERVER_FLAGS = {
     help: 'How long a token Secret may go unused before it is marked, and then removed.',
   },
 
-  nodes: { category: OURS, type: 'int', default: 0, help: 'Node agents inside this process. With 0, nodes belong to others.' },
-  scheduler: { category: OURS, type: 'bool', default: false, help: 'Give pods a node. With false, pods are left to another scheduler.' },
+  nodes: { category: OURS, type: 'int', default: 0, help: 'Node agents inside this process. 0, nodes belong to others, is all there is.' },
+  scheduler: {
+    category: OURS,
+    type: 'bool',
+    default: false,
+    help: 'Give pods a node. false, pods are left to another scheduler, is all there is.',
+  },
 } as const satisfies Flags
 
 /** How many objects a controller handles at once: flag, kube-controller-manager's default, controller. */
@@ -346,6 +350,7 @@ export const FLAGS_WITHOUT_EFFECT: Readonly<Record<string, OtherFlag>> = {
   'permit-port-sharing': bool('a taken port is an error'),
   'shutdown-send-retry-after': bool(SHUTDOWN),
   'shutdown-watch-termination-grace-period': text(SHUTDOWN),
+  profiling: bool('profiles are not served'),
   'contention-profiling': bool('there are no locks to profile'),
   'feature-gates': text('features are those of 1.36 with their defaults'),
   'emulation-forward-compatible': bool('only table columns are emulated'),

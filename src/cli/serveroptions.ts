@@ -207,9 +207,6 @@ export async function serveOptions(parsed: Parsed<typeof SERVE_FLAGS>, surroundi
     },
     emulatedMinor,
     eventTtlSeconds: values['event-ttl'],
-    profiling: values.profiling,
-    nodes: values.nodes,
-    scheduler: values.scheduler,
     requestTimeoutSeconds: values['request-timeout'],
     minRequestTimeoutSeconds: values['min-request-timeout'],
     shutdownDelaySeconds: values['shutdown-delay-duration'],
@@ -465,12 +462,13 @@ function checkNumbers(values: Values, problems: string[]): void {
     'max-requests-inflight',
     'max-mutating-requests-inflight',
     'shutdown-delay-duration',
-    'nodes',
     'etcd-compaction-interval',
   ] as const)
     atLeast(flag, 0)
   for (const flag of ['request-timeout', 'min-request-timeout', 'event-ttl', 'cluster-signing-duration'] as const) atLeast(flag, 1)
   for (const flag of ['default-not-ready-toleration-seconds', 'default-unreachable-toleration-seconds'] as const) atLeast(flag, 0)
+  if (values.nodes !== 0) problems.push('--nodes: podpass runs no nodes; 0 leaves them to others')
+  if (values.scheduler) problems.push('--scheduler: podpass schedules no pods; false leaves them to another scheduler')
   if (values['enable-priority-and-fairness'] && values['max-requests-inflight'] + values['max-mutating-requests-inflight'] === 0)
     problems.push('--max-requests-inflight and --max-mutating-requests-inflight: one has to be above 0')
   for (const origin of values['cors-allowed-origins']) {

@@ -38,12 +38,6 @@ export interface ServerOptions {
   emulatedMinor: number
   /** How long an Event is kept, seconds. */
   eventTtlSeconds: number
-  /** `/debug/pprof` and friends. */
-  profiling: boolean
-  /** Node agents inside this process; 0: none, nodes belong to others. */
-  nodes: number
-  /** Whether pods without a node are given one. */
-  scheduler: boolean
   /** Longest non-watch request (`--request-timeout`), seconds. */
   requestTimeoutSeconds: number
   /** A watch that names no time-out gets a random one of at least this (`--min-request-timeout`), seconds. */
@@ -192,9 +186,6 @@ export function defaultServerOptions(
     },
     emulatedMinor: 34,
     eventTtlSeconds: 3600,
-    profiling: false,
-    nodes: 0,
-    scheduler: false,
     requestTimeoutSeconds: 60,
     minRequestTimeoutSeconds: 1800,
     shutdownDelaySeconds: 0,
