@@ -179,7 +179,7 @@ async function createIPAddress(service: Service, text: string, { world }: Write)
         'ipaddress.kubernetes.io/managed-by': 'ipallocator.k8s.io',
       },
     },
-    spec: { parentRef: { group: '', resource: 'services', namespace: service.metadata?.namespace, name: service.metadata?.name } },
+    spec: { parentRef: { resource: 'services', namespace: service.metadata?.namespace, name: service.metadata?.name } },
   })
 }
 
