@@ -30,7 +30,13 @@ export const clusterRoleAggregation: Controller = {
           method: 'PATCH',
           path: `/apis/rbac.authorization.k8s.io/v1/clusterroles/${encodeURIComponent(name)}?fieldManager=${NAME}&force=true`,
           contentType: 'application/apply-patch+yaml',
-          body: { kind: 'ClusterRole', apiVersion: 'rbac.authorization.k8s.io/v1', metadata: { name }, rules },
+          body: {
+            kind: 'ClusterRole',
+            apiVersion: 'rbac.authorization.k8s.io/v1',
+            metadata: { name },
+            // An empty list is not applied: then nobody owns the field.
+            ...(rules.length > 0 && { rules }),
+          },
         })
       },
       onError: (role, err, failures) => context.log.warn({ role, err, failures }, 'cluster role not aggregated'),

@@ -3,11 +3,16 @@
  *
  * @module
  */
+import { bootstrapSigner } from './bootstrap/signer.ts'
+import { tokenCleaner } from './bootstrap/token-cleaner.ts'
+import { requestApprover } from './certificates/approver.ts'
+import { requestCleaner } from './certificates/cleaner.ts'
+import { requestSigner } from './certificates/signer.ts'
 import { clusterRoleAggregation } from './clusterrole-aggregation.ts'
 import type { Controller, ControllerContext } from './controller.ts'
 import { garbageCollector } from './garbage-collector/collector.ts'
-import { namespaceController } from './namespaces.ts'
-import { rootCAController } from './rootca.ts'
+import { namespaceController } from './namespaces/controller.ts'
+import { rootCAController } from './namespaces/rootca.ts'
 import { serviceAccountController } from './serviceaccounts/default-account.ts'
 import { legacyTokenCleaner } from './serviceaccounts/legacy-token-cleaner.ts'
 import { legacyTokenTracking } from './serviceaccounts/legacy-token-tracking.ts'
@@ -22,6 +27,11 @@ export const controllers: readonly Controller[] = [
   garbageCollector,
   clusterRoleAggregation,
   legacyTokenCleaner,
+  requestApprover,
+  requestSigner,
+  requestCleaner,
+  bootstrapSigner,
+  tokenCleaner,
 ]
 
 /** kube-apiserver's own: they run in every server, whatever is selected. */

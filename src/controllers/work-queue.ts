@@ -35,6 +35,7 @@ export class WorkQueue {
   /** Keys that come by themselves: when, and how to prevent it. */
   readonly #deadlines = new Map<string, { atMs: number; cancel: () => void }>()
   readonly #retries = new Map<string, () => void>()
+  #awake = false
   #closed = false
 
   constructor(options: WorkQueueOptions) {
@@ -49,9 +50,9 @@ export class WorkQueue {
   add(key: string): void {
     if (this.#closed) return
     if (this.#running.has(key)) this.#again.add(key)
-    else if (!this.#waiting.has(key)) {
+    else {
       this.#waiting.add(key)
-      this.#next()
+      this.#wake()
     }
   }
 
@@ -80,6 +81,16 @@ export class WorkQueue {
     this.#again.clear()
   }
 
+  /** A turn of its own: whoever queues keys finishes first. */
+  #wake(): void {
+    if (this.#awake) return
+    this.#awake = true
+    queueMicrotask(() => {
+      this.#awake = false
+      this.#next()
+    })
+  }
+
   #next(): void {
     while (!this.#closed && this.#running.size < this.#options.concurrency) {
       const next = this.#waiting.values().next()
@@ -92,8 +103,6 @@ export class WorkQueue {
 
   async #run(key: string): Promise<void> {
     try {
-      // A turn of its own: whoever queued the key finishes first.
-      await Promise.resolve()
       await this.#options.reconcile(key)
       this.#failures.delete(key)
     } catch (error) {

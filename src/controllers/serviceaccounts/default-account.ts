@@ -1,27 +1,29 @@
 /**
- * Every active namespace has its account `default`.
+ * `serviceaccount-controller`: every active namespace has its account `default`.
  *
  * @see pkg/controller/serviceaccount/serviceaccounts_controller.go
  * @module
  */
 import { isStatusError } from '../../api/status.ts'
-import { type Controller, clientOf, required } from '../controller.ts'
+import { type Controller, clientOf, closeWith, concurrencyOf, required } from '../controller.ts'
+import { isNamespaceTerminating } from '../namespaces/terminating.ts'
 import { WorkQueue } from '../work-queue.ts'
 
+const NAME = 'serviceaccount-controller'
 const ACCOUNT = 'default'
 
 export const serviceAccountController: Controller = {
-  name: 'serviceaccount-controller',
+  name: NAME,
   async start(context, signal) {
     const client = clientOf(context, 'service-account-controller')
     const namespaces = required(context, 'v1/namespaces')
     const accounts = required(context, 'v1/serviceaccounts')
     const queue = new WorkQueue({
       clock: context.clock,
-      concurrency: 5,
+      concurrency: concurrencyOf(context, NAME, 5),
       async reconcile(namespace) {
         const present = namespaces.get(namespace)?.object
-        if (present === undefined || present['status']?.phase === 'Terminating') return
+        if (present?.['status']?.phase !== 'Active') return
         if (accounts.get(`${namespace}/${ACCOUNT}`) !== undefined) return
         try {
           await client.call({
@@ -31,8 +33,7 @@ export const serviceAccountController: Controller = {
           })
         } catch (error) {
           // It may have come from somebody else, or the namespace may be going away.
-          if (isStatusError(error, 'AlreadyExists') || namespaces.get(namespace)?.object['status']?.phase === 'Terminating') return
-          throw error
+          if (!isStatusError(error, 'AlreadyExists') && !isNamespaceTerminating(error)) throw error
         }
       },
       onError: (namespace, err, failures) => context.log.warn({ namespace, err, failures }, 'default account not created'),
@@ -45,9 +46,6 @@ export const serviceAccountController: Controller = {
         if (type === 'DELETED' && object.key.endsWith(`/${ACCOUNT}`)) queue.add(object.key.slice(0, -ACCOUNT.length - 1))
       }),
     ]
-    signal.addEventListener('abort', () => {
-      for (const one of following) one.close()
-      queue.close()
-    })
+    closeWith(signal, ...following, queue)
   },
 }

@@ -65,8 +65,14 @@ export const legacyTokenCleaner: Controller = {
 
     const isDue = async (nowMs: number) => {
       const path = `/api/v1/namespaces/${TRACKING_NAMESPACE}/configmaps/${TRACKING_NAME}`
-      const { data } = await client.call<ConfigMap>({ method: 'GET', path })
-      return isTrackedLongEnough(data?.[TRACKING_KEY], nowMs, periodMs)
+      try {
+        const { data } = await client.call<ConfigMap>({ method: 'GET', path })
+        return isTrackedLongEnough(data?.[TRACKING_KEY], nowMs, periodMs)
+      } catch (error) {
+        // The first start of a server: its uses are written down from now on.
+        if (isStatusError(error, 'NotFound')) return false
+        throw error
+      }
     }
     const cleanUp = async (secret: Secret, view: CleanUpView) => {
       const { namespace = '', name = '', uid, resourceVersion } = secret.metadata ?? {}
