@@ -47,6 +47,7 @@ export interface Field {
   required: boolean
   /** From a `+default=` marker. An empty struct here means a struct that is no pointer: always written. */
   default?: unknown
+  /** The values that an element of the field may have. */
   enum?: readonly string[]
   listType?: 'atomic' | 'set' | 'map'
   listMapKeys?: readonly string[]
@@ -61,6 +62,8 @@ export interface StructType {
   fields: ReadonlyMap<string, Field>
   gvk?: GroupVersionKind
   mapType?: 'atomic' | 'granular'
+  /** Which member says which others may be there, as OpenAPI writes it. */
+  unions?: readonly object[]
   /** Unknown members are kept (custom resources with x-kubernetes-preserve-unknown-fields). */
   preserveUnknown?: boolean
 }

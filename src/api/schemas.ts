@@ -32,6 +32,7 @@ interface TypeFact {
   gvk?: GroupVersionKind
   required?: string[]
   mapType?: 'atomic' | 'granular'
+  unions?: object[]
   fields?: Record<string, FieldFact>
   protoOnly?: Record<string, { number: number; proto: string }>
   members?: string
@@ -197,6 +198,7 @@ function compile(name: string, fact: TypeFact): StructType | undefined {
   const type: StructType = { name, fields }
   if (fact.gvk !== undefined) type.gvk = fact.gvk
   if (fact.mapType !== undefined) type.mapType = fact.mapType
+  if (fact.unions !== undefined) type.unions = fact.unions
   return type
 }
 

@@ -89,6 +89,7 @@ function at(root: any, pointer: string): unknown {
 describe('OpenAPI v3', () => {
   test('has a document per group version, and one per group', () => {
     expect([...built.v3.keys()].sort()).toEqual([
+      '.well-known/openid-configuration',
       'api',
       'api/v1',
       'apis',
@@ -98,6 +99,7 @@ describe('OpenAPI v3', () => {
       'apis/authentication.k8s.io/v1',
       'apis/rbac.authorization.k8s.io',
       'apis/rbac.authorization.k8s.io/v1',
+      'openid/v1/jwks',
       'version',
     ])
   })
@@ -107,6 +109,15 @@ describe('OpenAPI v3', () => {
       const whole = document(name)
       for (const reference of references(whole)) expect(at(whole, reference), `${name} ${reference}`).toBeDefined()
     }
+  })
+
+  test('lists the values that a field, or an item of a list, may have', () => {
+    const { schemas } = document('apis/apps/v1').components
+    expect(schemas['io.k8s.api.core.v1.Container'].properties.imagePullPolicy).toEqual({
+      type: 'string',
+      enum: ['Always', 'IfNotPresent', 'Never'],
+    })
+    expect(schemas['io.k8s.api.core.v1.PersistentVolumeClaimSpec'].properties.accessModes.items.enum).toContain('ReadWriteOnce')
   })
 
   test('lets kubectl find out that fields are validated', () => {

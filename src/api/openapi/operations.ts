@@ -46,6 +46,8 @@ export interface Operation {
   parameters: readonly Parameter[]
   /** Schema name, and the media types when they are not the usual ones. */
   body?: { schema: string; required: boolean; types?: readonly string[] }
+  /** Media types that v2 says are taken, where they are not those of the body; none is left out. */
+  consumes?: readonly string[]
   /** Schema name of what is answered, `''` for plain text. */
   answers: Readonly<Record<number, string>>
   produces: readonly string[]
@@ -86,6 +88,7 @@ const SELECT = [
   query('resourceVersion'),
   query('resourceVersionMatch'),
   query('sendInitialEvents', 'boolean'),
+  query('shardSelector'),
   query('timeoutSeconds', 'integer'),
 ]
 const LIST = [query('allowWatchBookmarks', 'boolean'), ...SELECT, query('watch', 'boolean')]
@@ -277,10 +280,26 @@ export const ROOT_PATHS: Readonly<Record<string, PathItem>> = {
   api: plainGet('/api/', 'getCoreAPIVersions', 'core', `${META}APIVersions`),
   apis: plainGet('/apis/', 'getAPIVersions', 'apis', `${META}APIGroupList`),
   version: plainGet('/version/', 'getCodeVersion', 'version', 'io.k8s.apimachinery.pkg.version.Info', ['application/json']),
+  '.well-known/openid-configuration': plainGet(
+    '/.well-known/openid-configuration/',
+    'getServiceAccountIssuerOpenIDConfiguration',
+    'WellKnown',
+    '',
+    ['application/json'],
+    [],
+  ),
+  'openid/v1/jwks': plainGet('/openid/v1/jwks/', 'getServiceAccountIssuerOpenIDKeyset', 'openid', '', ['application/jwk-set+json'], []),
 }
 
-function plainGet(path: string, id: string, tag: string, schema: string, produces: readonly string[] = OBJECT_TYPES): PathItem {
-  return { path, operations: [{ method: 'get', id, tag, parameters: [], answers: { 200: schema }, produces }] }
+function plainGet(
+  path: string,
+  id: string,
+  tag: string,
+  schema: string,
+  produces: readonly string[] = OBJECT_TYPES,
+  consumes = produces,
+): PathItem {
+  return { path, operations: [{ method: 'get', id, tag, parameters: [], answers: { 200: schema }, produces, consumes }] }
 }
 
 /** Parameters that all operations of a path have, sorted; the others stay with their operation. */

@@ -92,19 +92,25 @@ function structSchema(type: StructType, style: Style, queue: string[]): JsonSche
   if (type.gvk !== undefined)
     schema['x-kubernetes-group-version-kind'] = [{ group: type.gvk.group, kind: type.gvk.kind, version: type.gvk.version }]
   if (type.mapType !== undefined) schema['x-kubernetes-map-type'] = type.mapType
+  if (type.unions !== undefined) schema['x-kubernetes-unions'] = type.unions
   return schema
 }
 
 function fieldSchema(field: Field, style: Style, queue: string[]): JsonSchema {
   const schema = valueSchema(field.type, style, queue, true)
+  if (field.enum !== undefined) elementOf(schema)['enum'] = field.enum
   if (style === 'v3' && field.default !== undefined) schema['default'] = field.default
-  if (field.enum !== undefined) schema['enum'] = field.enum
   if (field.listType !== undefined) schema['x-kubernetes-list-type'] = field.listType
   if (field.listMapKeys !== undefined) schema['x-kubernetes-list-map-keys'] = field.listMapKeys
   if (field.mapType !== undefined) schema['x-kubernetes-map-type'] = field.mapType
   if (field.patchStrategy !== undefined) schema['x-kubernetes-patch-strategy'] = field.patchStrategy
   if (field.patchMergeKey !== undefined) schema['x-kubernetes-patch-merge-key'] = field.patchMergeKey
   return schema
+}
+
+/** The schema of one element: of a list's items, of a map's values, of the value itself. */
+function elementOf(schema: JsonSchema): JsonSchema {
+  return (schema['items'] ?? schema['additionalProperties'] ?? schema) as JsonSchema
 }
 
 function valueSchema(type: ValueType, style: Style, queue: string[], isMember = false): JsonSchema {

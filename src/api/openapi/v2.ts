@@ -57,7 +57,8 @@ function operationOf(
   parameters: Record<string, JsonSchema>,
 ): JsonSchema {
   const { id, tag, action, kind, body, answers, produces } = operation
-  const written: JsonSchema = { consumes: body?.types ?? ['*/*'], produces, schemes: ['https'], tags: [tag], operationId: id }
+  const { consumes = body?.types ?? ['*/*'] } = operation
+  const written: JsonSchema = { ...(consumes.length > 0 ? { consumes } : {}), produces, schemes: ['https'], tags: [tag], operationId: id }
   const list: JsonSchema[] = []
   if (body !== undefined) {
     names.add(body.schema)

@@ -24,12 +24,13 @@ export function v3Document(
   const names = new Set<string>()
   const items: Record<string, JsonSchema> = {}
   for (const item of [...paths].sort((a, b) => (a.path < b.path ? -1 : 1))) items[item.path] = pathItem(item, names)
+  const schemas = [...names].some((name) => name !== '') ? schemasOf(names, 'v3', source, [groupVersion]) : undefined
   return {
     openapi: '3.0.0',
     info,
     paths: items,
     components: {
-      schemas: schemasOf(names, 'v3', source, [groupVersion]),
+      ...(schemas === undefined ? {} : { schemas }),
       securitySchemes: { BearerToken: { type: 'apiKey', name: 'authorization', in: 'header', description: 'Bearer Token authentication' } },
     },
   }
