@@ -1,5 +1,4 @@
 /**
- * Makes the source files that are not in the repository: types from the wire facts, then OpenAPI documents from the resources.
+ * Makes the source files that are not in the repository: types from the wire facts.
  */
 await import('./generate-types.ts')
-await import('./openapi.ts')

@@ -45,6 +45,7 @@ import { listen } from './listener.ts'
 import { LongRunning } from './long-running.ts'
 import { localClients } from './local-client.ts'
 import { oidcRoutes } from './oidc-routes.ts'
+import { OpenAPIDocuments } from './openapi-documents.ts'
 import { openapiRoutes } from './openapi-routes.ts'
 import type { RequestObserver } from './observe.ts'
 import { controllerSelected, type ServerLog, type ServerOptions, type StoreOptions } from './options.ts'
@@ -126,7 +127,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     impersonate: impersonation(new Impersonator(world.authorizer)),
     fairness: undefined,
     observer: UNOBSERVED,
-    paths: pathRoutes({ discovery, serverAddress: address, emulatedMinor: options.emulatedMinor, checks, extra: [...openapiRoutes, ...oidcRoutes({ issuer: issuer.issuer, jwksUri: options.serviceAccount.jwksURI, externalAddress: address(), keys }, log)] }),
+    paths: pathRoutes({ discovery, serverAddress: address, emulatedMinor: options.emulatedMinor, checks, extra: [...openapiRoutes(new OpenAPIDocuments(registry)), ...oidcRoutes({ issuer: issuer.issuer, jwksUri: options.serviceAccount.jwksURI, externalAddress: address(), keys }, log)] }),
     clock,
     log,
     requestTimeoutMs: options.requestTimeoutSeconds * 1000,
