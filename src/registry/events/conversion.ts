@@ -20,7 +20,11 @@ const RENAMED = [
 ] as const
 
 export function eventFromCore(stored: KubeObject): Event {
-  return { ...rename(stored, 1, 0), kind: 'Event', apiVersion: 'events.k8s.io/v1' }
+  const event: Event & KubeObject = { ...rename(stored, 1, 0), kind: 'Event', apiVersion: 'events.k8s.io/v1' }
+  // Core's face always has them, this one only when they say something.
+  if (event.reportingController === '') delete event.reportingController
+  if (event.reportingInstance === '') delete event.reportingInstance
+  return event
 }
 
 export function eventToCore(event: KubeObject): CoreEvent {
