@@ -12,7 +12,7 @@ import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { newestKubectl } from '../test/machine.ts'
 import { freePort, isReady, makePki, REPOSITORY, type Running, type StoreKind, startProcess, startServe } from '../test/podpass.ts'
-import { bundle } from '../tools/bundle.ts'
+import { build } from '../tools/build.ts'
 import { GOALS } from './goals.ts'
 import { type Limits, measureLimits } from './limits.ts'
 
@@ -68,8 +68,7 @@ const known = GROUPS.flat()
 const wanted = options.only?.split(',') ?? known
 for (const name of wanted) if (!known.includes(name)) throw new Error(`no case ${name}; there are ${known.join(', ')}`)
 
-process.chdir(REPOSITORY)
-await bundle('src/cli/main.ts', 'dist/podpass.js')
+await build()
 const work = mkdtempSync(join(os.tmpdir(), 'podpass-bench-'))
 const tokens = join(work, 'tokens.csv')
 writeFileSync(tokens, `${TOKEN},admin,admin,system:masters\n`)

@@ -22,7 +22,7 @@ function run(command: string, args: readonly string[]): Promise<boolean> {
   })
 }
 
-await import('./generate.ts')
+await import('./generate-types.ts')
 const sources = readSources('src')
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
 const versionFindings = sources.some(({ text }) => text.includes(`PODPASS_VERSION = '${version}'`))

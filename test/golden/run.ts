@@ -4,8 +4,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
-import { bundle } from '../../tools/bundle.ts'
-import { REPOSITORY, type StoreKind } from '../podpass.ts'
+import { build } from '../../tools/build.ts'
+import type { StoreKind } from '../podpass.ts'
 import { replay, type StepResult, scenarioNames } from './replay.ts'
 
 const STANDING = join(import.meta.dirname, 'standing.json')
@@ -15,8 +15,7 @@ const patterns = words.filter((word) => !word.startsWith('--')).map((word) => ne
 const scenarios = scenarioNames().filter((name) => patterns.length === 0 || patterns.some((pattern) => pattern.test(name)))
 if (scenarios.length === 0) throw new Error(`no scenario is named so; there are ${scenarioNames().join(', ')}`)
 
-process.chdir(REPOSITORY)
-await bundle('src/cli/main.ts', 'dist/podpass.js')
+await build()
 const { steps, skipped } = await replay(store, scenarios, (text) => process.stdout.write(text))
 const failed = steps.filter((step) => step.differences.length > 0).length
 console.log(`${steps.length - failed} passed, ${failed} failed`)
