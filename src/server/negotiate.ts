@@ -21,6 +21,8 @@ export interface Format {
 
 const OBJECT_TYPES: readonly MediaType[] = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf']
 const WATCH_TYPES: readonly MediaType[] = ['application/json', 'application/vnd.kubernetes.protobuf']
+/** As the refusal of a watch names them. */
+const STREAM_TYPES = WATCH_TYPES.map((type) => `${type};stream=watch`)
 const TRANSFORMS = new Set(['Table', 'PartialObjectMetadata', 'PartialObjectMetadataList'])
 
 export const PLAIN_JSON: Format = format('application/json', 'none', 'v1', false)
@@ -83,11 +85,11 @@ export function negotiate(accept: string, options: NegotiationOptions): Format {
     if (as === 'Table' && media === 'application/vnd.kubernetes.protobuf') continue
     return format(media, as as Format['transform'], version, pretty)
   }
-  throw notAcceptable()
+  throw notAcceptable(options.watch ? STREAM_TYPES : OBJECT_TYPES)
 }
 
-function notAcceptable(): StatusError {
-  return failure(406, 'NotAcceptable', `only the following media types are accepted: ${OBJECT_TYPES.join(', ')}`)
+function notAcceptable(types: readonly string[]): StatusError {
+  return failure(406, 'NotAcceptable', `only the following media types are accepted: ${types.join(', ')}`)
 }
 
 /** `?pretty=` when it is there, else on for people's clients. */

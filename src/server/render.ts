@@ -81,7 +81,8 @@ function goPackage(endpoint: Endpoint): string {
 
 function renderView(result: ViewResult, context: RenderContext): Uint8Array {
   const { format } = context
-  if (format.transform === 'none') return encodeAs(result.object, result.schema, format, context.schemas)
+  // Only what has a name of its own can be shown otherwise: the answer to an action stays what it is.
+  if (format.transform === 'none' || result.action === true) return encodeAs(result.object, result.schema, format, context.schemas)
   if (format.transform === 'PartialObjectMetadata') return encodeTransform(partialMetadata(result.object, format.transformVersion), format, context.schemas)
   if (format.transform === 'Table') {
     const meta = result.object.metadata ?? {}

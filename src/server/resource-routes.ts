@@ -19,6 +19,7 @@ import { gzipLarge } from './compress.ts'
 import { header, type HeaderList } from './exchange.ts'
 import { pageNotFound, requestedTimeoutMs, type ServerRequest } from './handler.ts'
 import { type Format, negotiate, wantsPretty } from './negotiate.ts'
+import { connectToPod, notServed } from './pod-connect.ts'
 import { renderResult } from './render.ts'
 import { startWatchStream } from './watch-stream.ts'
 
@@ -26,6 +27,8 @@ const MAX_BODY_BYTES = 3 * 1024 * 1024
 /** What a route can answer with, as its 406 lists it. */
 const OBJECT_REPRESENTATIONS = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf']
 const LIST_REPRESENTATIONS = [...OBJECT_REPRESENTATIONS, 'application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch']
+
+const CONNECT_VERBS: Readonly<Record<string, string>> = { GET: 'get', POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' }
 
 export function routeNotFound(): Error {
   return failure(404, 'NotFound', 'the server could not find the requested resource', {})
@@ -58,7 +61,8 @@ export function routeResource(request: ServerRequest): void | Promise<void> {
   if (info.parts.length > 2) throw routeNotFound()
   const context = contextOf(request, endpoint, named ? (info.parts[1] as string) : '')
   if (definition.action !== undefined) {
-    if (request.exchange.method !== 'POST' || named) throw methodNotAllowed()
+    if (named) throw routeNotFound()
+    if (request.exchange.method !== 'POST') throw methodNotAllowed()
     const { action } = definition
     return answer(request, () => createAction(context, endpoint, action))
   }
@@ -134,7 +138,11 @@ function routeSubresource(request: ServerRequest, endpoint: Endpoint): void | Pr
   const subresource = subresourceOf(endpoint, info.subresource)
   if (subresource === undefined) throw routeNotFound()
   if (info.parts.length > 3 && info.subresource !== 'proxy') throw routeNotFound()
-  if (subresource.type === 'connect') throw notServed(info.subresource)
+  if (subresource.type === 'connect') {
+    if (!subresource.verbs.includes(CONNECT_VERBS[exchange.method] ?? '')) throw methodNotAllowed()
+    if (endpoint.gr.resource === 'pods') return connectToPod(request, endpoint)
+    throw notServed(info.subresource)
+  }
   const context = contextOf(request, endpoint, info.name)
   const verbs: readonly string[] = subresource.verbs
   if (subresource.type === 'action') {
@@ -153,11 +161,6 @@ function routeSubresource(request: ServerRequest, endpoint: Endpoint): void | Pr
       break
   }
   throw methodNotAllowed()
-}
-
-/** Streams into pods and proxies need a node agent, which nothing here runs. */
-function notServed(name: string): Error {
-  return failure(501, 'NotImplemented', `this server runs no pods: ${name} has nothing to connect to`)
 }
 
 function contextOf(request: ServerRequest, endpoint: Endpoint, name: string): VerbContext {

@@ -66,6 +66,8 @@ export interface ViewResult {
   code: number
   schema: string
   object: KubeObject
+  /** The answer of an action, not a view of something stored. */
+  action?: true
 }
 
 export interface StatusResult {

@@ -64,5 +64,5 @@ export async function createAction(context: VerbContext, endpoint: Endpoint, act
     object,
   )
   if (answer.kind === 'Status') return { kind: 'status', code: 201, status: { ...(answer as unknown as Status), code: 201 } }
-  return { kind: 'view', code: 201, schema: action.schema, object: answer }
+  return { kind: 'view', code: 201, schema: action.schema, object: answer, action: true }
 }

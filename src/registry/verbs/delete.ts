@@ -68,6 +68,7 @@ async function deleteOnce(context: VerbContext, endpoint: Endpoint, options: Del
   if (cached === undefined) throw notFound(endpoint.gr, context.name)
   const object = decodeAt(endpoint, cached)
   const strategy = endpoint.definition.strategy
+  if (strategy.defaultPropagationWarning !== undefined && namesNoPropagation(options)) context.warn(strategy.defaultPropagationWarning)
   checkPreconditions(endpoint, context.name, object, options)
   const write = writeOf(context, context.name, options.dryRun)
   strategy.checkDelete?.(object, write)
@@ -91,6 +92,11 @@ async function deleteOnce(context: VerbContext, endpoint: Endpoint, options: Del
     return undefined
   }
   return { gone: false, object }
+}
+
+/** Neither in the old way nor in the new. */
+function namesNoPropagation({ propagationPolicy, orphanDependents }: DeleteOptions): boolean {
+  return propagationPolicy === undefined && orphanDependents === undefined
 }
 
 async function remove(context: VerbContext, endpoint: Endpoint, key: string, cached: CachedObject, object: KubeObject): Promise<boolean> {

@@ -11,7 +11,7 @@ import type { CachedObject, Snapshot } from '../../cache/cache.ts'
 import type { Endpoint } from '../endpoint.ts'
 import type { ListResult, VerbContext } from './context.ts'
 import { optionalBoolean } from './options.ts'
-import { awaitRevision, parseRevision } from './revision.ts'
+import { awaitRevision, parseRevision, revisionProblem } from './revision.ts'
 import { type Selection, selection } from './selection.ts'
 import { requireStorage } from './write.ts'
 
@@ -126,7 +126,9 @@ async function moment(context: VerbContext, endpoint: Endpoint, options: ListOpt
     return { snapshot: cache.snapshot(), start: wanted.prefix }
   }
   if (resourceVersion === '0') return { snapshot: cache.snapshot(), start: wanted.prefix }
-  const revision = parseListRevision(resourceVersion)
+  const problem = revisionProblem(resourceVersion)
+  if (problem !== undefined) throw badRequest(`invalid resource version: ${problem}`)
+  const revision = parseRevision(resourceVersion)
   await awaitRevision(context, revision)
   if (match === 'Exact' || (match === '' && options.limit > 0)) {
     const snapshot = cache.snapshotAt(revision)
@@ -134,15 +136,6 @@ async function moment(context: VerbContext, endpoint: Endpoint, options: ListOpt
     return { snapshot, start: wanted.prefix }
   }
   return { snapshot: cache.snapshot(), start: wanted.prefix }
-}
-
-function parseListRevision(text: string): number {
-  try {
-    return parseRevision(text)
-  } catch (error) {
-    const why = /^\d+$/.test(text) ? 'value out of range' : 'invalid syntax'
-    throw badRequest(`invalid resource version: resourceVersion: Invalid value: ${quote(text)}: strconv.ParseUint: parsing ${quote(text)}: ${why}`, { cause: error })
-  }
 }
 
 function page(endpoint: Endpoint, snapshot: Snapshot, wanted: Selection, options: ListOptions, start: string): ListResult {
@@ -157,14 +150,14 @@ function page(endpoint: Endpoint, snapshot: Snapshot, wanted: Selection, options
   const items = result.items
   let last: CachedObject | undefined
   for (const cached of snapshot.scan(wanted.prefix, start)) {
-    if (wanted.matches !== undefined && !wanted.matches(cached)) continue
     if (limit > 0 && items.length === limit) {
-      // One more matches: there is a next page, after the last object of this one.
+      // There is more, whether it matches or not: the next page begins after the last object of this one.
       const next = `${(last as CachedObject).key}\0`
       result.continueToken = encodeContinue(revision, next.slice(wanted.prefix.length))
       if (wanted.matches === undefined) result.remainingItemCount = snapshot.count(wanted.prefix, next)
       break
     }
+    if (wanted.matches !== undefined && !wanted.matches(cached)) continue
     items.push(cached)
     last = cached
   }

@@ -4,20 +4,26 @@
  * @see apiserver/pkg/storage/errors.go
  * @module
  */
-import { failure, invalid, quote } from '../../api/status.ts'
-import { invalidValue } from '../../api/field.ts'
+import { fieldErrorText, invalidValue } from '../../api/field.ts'
+import { quote } from '../../api/quote.ts'
+import { failure } from '../../api/status.ts'
 import type { VerbContext } from './context.ts'
 
 /** How long a request waits for a revision that is not there yet. */
 const WAIT_MS = 3000
 
+/** 500 without a reason for what is no revision, as upstream's plain errors become. */
 export function parseRevision(text: string): number {
-  if (/^\d+$/.test(text)) {
-    const value = Number(text)
-    if (Number.isSafeInteger(value)) return value
-  }
+  const problem = revisionProblem(text)
+  if (problem !== undefined) throw failure(500, '', problem)
+  return Number(text)
+}
+
+/** What is wrong with a revision; undefined when it is one. */
+export function revisionProblem(text: string): string | undefined {
+  if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text))) return undefined
   const why = /^\d+$/.test(text) ? 'value out of range' : 'invalid syntax'
-  throw invalid({ group: '', kind: '' }, '', [invalidValue('resourceVersion', text, `strconv.ParseUint: parsing ${quote(text)}: ${why}`)])
+  return fieldErrorText(invalidValue('resourceVersion', text, `strconv.ParseUint: parsing ${quote(text)}: ${why}`))
 }
 
 /** 504 with upstream's cause when the revision does not come in time. */
