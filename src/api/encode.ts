@@ -4,12 +4,11 @@
  * @see encoding/json, apimachinery/pkg/runtime/serializer/json, sigs.k8s.io/yaml
  * @module
  */
-import { DEFAULT_SCALAR_STYLE_RULES, DUMP_SCHEMA, dump, intCoreTag, SCALAR_STYLE, type ScalarStyleRule } from 'js-yaml'
-import { byteOrder, setMember } from './json.ts'
+import { setMember } from './json.ts'
 import type { KubeObject } from './object.ts'
 import type { SchemaSource, StructType, ValueType } from './schema.ts'
 import { builtinSchemas } from './schemas.ts'
-import { isAmbiguous } from './yaml.ts'
+import { writeYaml } from './yaml-writer.ts'
 
 /**
  * One line of JSON: kind, apiVersion and metadata first, then the members in their own order; no line feed at the end.
@@ -32,45 +31,9 @@ export function encodePretty(object: KubeObject): Buffer {
   return Buffer.from(escapeText(text))
 }
 
-/** YAML with members in alphabetical order, quoted as Go quotes it. */
+/** YAML with members in natural order. */
 export function encodeYaml(object: KubeObject): Buffer {
-  const options = {
-    schema: YAML_SCHEMA,
-    indent: 2,
-    seqNoIndent: true,
-    noRefs: true,
-    lineWidth: -1,
-    quoteStyle: 'single',
-    scalarStyleRules: YAML_STYLES,
-  } as const
-  return Buffer.from(dump(sorted(object), options))
-}
-
-/** Integers that a number cannot hold are written in full. */
-const YAML_SCHEMA = DUMP_SCHEMA.withTags({
-  ...intCoreTag,
-  identify: (value: unknown) => typeof value === 'bigint' || intCoreTag.identify(value),
-  represent: (value: unknown) => (typeof value === 'bigint' ? String(value) : intCoreTag.represent(value)),
-})
-
-/** What is a text but would be read as something else goes in double quotes; what cannot stand alone, in single ones. */
-const YAML_STYLES: ScalarStyleRule[] = [
-  (layout) => {
-    const isText = layout.node.tag === layout.presenterOptions.schema.defaultScalarTag.tagName
-    if (isText && layout.style === SCALAR_STYLE.PLAIN && isAmbiguous(layout.node.value)) layout.style = SCALAR_STYLE.DOUBLE_QUOTED
-  },
-  ...Object.values(DEFAULT_SCALAR_STYLE_RULES),
-]
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (typeof value !== 'object' || value === null) return value
-  const out: Record<string, unknown> = {}
-  for (const name of Object.keys(value).sort(byteOrder)) {
-    const member = (value as Record<string, unknown>)[name]
-    if (member !== undefined) setMember(out, name, sorted(member))
-  }
-  return out
+  return Buffer.from(writeYaml(object))
 }
 
 function ordered(object: KubeObject): KubeObject {

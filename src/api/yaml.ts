@@ -210,7 +210,8 @@ function plainScalar(text: string): JsonNode {
   if (first === '.' || first === '+' || first === '-' || (first >= '0' && first <= '9')) {
     const integer = integerText(text.replaceAll('_', ''))
     if (integer !== undefined) return new JsonNumber(integer)
-    const float = first === '.' ? text : text.replaceAll('_', '')
+    // Behind a leading point an underscore must stand between digits.
+    const float = first === '.' && /(?<!\d)_|_(?!\d)/.test(text) ? text : text.replaceAll('_', '')
     if (FLOAT.test(float) && Number.isFinite(Number(float))) return new JsonNumber(String(Number(float)))
   }
   return text
@@ -222,11 +223,7 @@ const TIMESTAMP = /^\d{4}-\d{1,2}-\d{1,2}(?:[Tt ]\d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+
 /** Whether a text, unquoted, would mean something else to a reader of YAML 1.1. */
 export function isAmbiguous(text: string): boolean {
   return (
-    typeof plainScalar(text) !== 'string' ||
-    BASE_60.test(text) ||
-    TIMESTAMP.test(text) ||
-    text === '<<' ||
-    /^[-+]?\.(?:inf|Inf|INF|nan|NaN|NAN)$/.test(text)
+    typeof plainScalar(text) !== 'string' || BASE_60.test(text) || TIMESTAMP.test(text) || /^[-+]?\.(?:inf|Inf|INF|nan|NaN|NAN)$/.test(text)
   )
 }
 
