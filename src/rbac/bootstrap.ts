@@ -14,7 +14,10 @@ import { uncovered } from './evaluate.ts'
 /** `"false"` on an object: reconciliation leaves it alone. */
 export const AUTO_UPDATE = 'rbac.authorization.kubernetes.io/autoupdate'
 
-/** Kubernetes' default policy in the order of creation; the caller owns the answer. */
+/** Kubernetes' default policy in the order of creation. Shared: only to be read. */
+export const bootstrapPolicy = policy as readonly KubeObject[]
+
+/** The same; the caller owns the answer. */
 export function bootstrapObjects(): KubeObject[] {
   return structuredClone(policy) as KubeObject[]
 }

@@ -1,66 +1,71 @@
 /**
- * What a server creates by itself before it says it is ready.
+ * What a server creates by itself, before it says it is ready, and keeps from then on.
  *
- * @see pkg/controlplane/instance.go, pkg/registry/rbac/rest/storage_rbac.go
+ * @see pkg/controlplane/instance.go, pkg/controlplane/apiserver/server.go
  * @module
  */
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import type { Store } from '../storage/store.ts'
+import { ensureApiServices, type GroupVersion } from './bootstrap/api-services.ts'
+import { ensureAuthenticationTrust, keepAuthenticationTrust } from './bootstrap/authentication-trust.ts'
+import { ensureFlowControl, keepFlowControl } from './bootstrap/flowcontrol.ts'
+import { keepFlowSchemaStatus, updateFlowSchemaStatus } from './bootstrap/flow-schema-status.ts'
+import { giveUpIdentity, identityName, keepIdentity, renewIdentity } from './bootstrap/identity-lease.ts'
+import { type Advertised, advertisedAddress, ensureKubernetesService, keepKubernetesService, withdrawEndpoints } from './bootstrap/kubernetes-service.ts'
+import { ensureNamespaces, keepNamespaces } from './bootstrap/namespaces.ts'
+import { ensurePriorityClasses } from './bootstrap/priority-classes.ts'
+import { ensureRbacPolicy } from './bootstrap/rbac.ts'
+import { serverAddresses } from './bootstrap/server-addresses.ts'
+import { ensureServiceCidr, keepServiceCidr } from './bootstrap/service-cidr.ts'
+import type { System } from './bootstrap/system.ts'
+import type { ServerOptions } from './options.ts'
 
-import type { KubeObject } from '../api/object.ts'
-import { isStatusError } from '../api/status.ts'
-import { bootstrapObjects, primedObjects, reconcile } from '../rbac/bootstrap.ts'
-import type { RegistryAccess } from '../registry/resource.ts'
-
-export const SYSTEM_NAMESPACES = ['kube-system', 'kube-public', 'kube-node-lease', 'default'] as const
-
-const RBAC_RESOURCES: Readonly<Record<string, string>> = {
-  ClusterRole: 'rbac.authorization.k8s.io/v1/clusterroles',
-  ClusterRoleBinding: 'rbac.authorization.k8s.io/v1/clusterrolebindings',
-  Role: 'rbac.authorization.k8s.io/v1/roles',
-  RoleBinding: 'rbac.authorization.k8s.io/v1/rolebindings',
+/** All that does not depend on the port. */
+export async function bootstrap(system: System, options: ServerOptions, served: Iterable<GroupVersion>): Promise<void> {
+  const { registry } = system
+  await ensureNamespaces(registry)
+  const ranges = options.network.serviceClusterIPRanges
+  const trust = { clientCA: options.clientCA, requestHeader: options.requestHeader }
+  await Promise.all([
+    ensureRbacPolicy(system),
+    ensurePriorityClasses(registry),
+    ensureFlowControl(system),
+    ensureServiceCidr(system, ranges),
+    ensureApiServices(system, served),
+    ensureAuthenticationTrust(system, trust),
+  ])
+  await updateFlowSchemaStatus(system)
+  keepNamespaces(system)
+  keepFlowControl(system)
+  keepFlowSchemaStatus(system)
+  keepServiceCidr(system, ranges)
+  keepAuthenticationTrust(system, trust)
 }
 
-export async function bootstrapNamespaces(registry: RegistryAccess): Promise<void> {
-  await Promise.all(SYSTEM_NAMESPACES.map((name) => ensure(registry, 'v1/namespaces', { metadata: { name } })))
+/** This server among others: its Service, its endpoints, its Lease. */
+export interface Announcement {
+  /** Others need not wait for the Lease and the endpoints to run out. */
+  withdraw(): Promise<void>
 }
 
-/** Brings the default policy up to date; what an administrator added stays. */
-export async function bootstrapRbac(registry: RegistryAccess): Promise<void> {
-  const named = (kind: string, name: string) => registry.get(RBAC_RESOURCES[kind] ?? '', { namespace: '', name })
-  for (const object of primedObjects(named)) await ensure(registry, RBAC_RESOURCES[object.kind ?? ''] ?? '', object)
-  await Promise.all(
-    bootstrapObjects().map(async (wanted) => {
-      const resource = RBAC_RESOURCES[wanted.kind ?? '']
-      if (resource === undefined) throw new TypeError(`no RBAC kind ${wanted.kind}`)
-      const key = { namespace: wanted.metadata?.namespace ?? '', name: wanted.metadata?.name ?? '' }
-      const existing = registry.get(resource, key)
-      const step = reconcile(existing, wanted)
-      switch (step?.operation) {
-        case 'create':
-          return ensure(registry, resource, step.object)
-        case 'update':
-          await registry.update(resource, key, (object) => {
-            // What reconciliation takes away (an aggregation that nobody wants) goes as well.
-            for (const member of Object.keys(object)) if (!Object.hasOwn(step.object, member)) delete object[member]
-            Object.assign(object, step.object)
-          })
-          return undefined
-        case 'recreate':
-          await registry.delete(resource, key, { preconditions: { uid: existing?.metadata?.uid ?? '' } })
-          return ensure(registry, resource, step.object)
-        case undefined:
-          return undefined
-      }
-    }),
-  )
-}
-
-/** Another replica may have been faster. */
-export async function ensure(registry: RegistryAccess, resource: string, object: KubeObject): Promise<void> {
-  const key = { namespace: object.metadata?.namespace ?? '', name: object.metadata?.name ?? '' }
-  if (registry.get(resource, key) !== undefined) return
-  try {
-    await registry.create(resource, object)
-  } catch (error) {
-    if (!isStatusError(error, 'AlreadyExists')) throw error
+/** Once the port is known. */
+export async function announce(system: System, options: ServerOptions, port: number, store: Store): Promise<Announcement> {
+  const address = advertisedAddress(options.advertiseAddress, options.bindAddress)
+  const shared = options.store.kind === 'etcd' && address !== undefined
+  const advertised: Advertised = { address, port, ranges: options.network.serviceClusterIPRanges, ...(shared ? { servers: serverAddresses(store, address) } : {}) }
+  const host = hostname()
+  const identity = {
+    hostname: host,
+    holder: `${identityName(host)}_${randomUUID()}`,
+    peerAddress: address === undefined ? undefined : `${address.includes(':') ? `[${address}]` : address}:${port}`,
+  }
+  await Promise.all([ensureKubernetesService(system, advertised, true), renewIdentity(system, identity)])
+  keepKubernetesService(system, advertised)
+  keepIdentity(system, identity)
+  return {
+    async withdraw() {
+      await Promise.allSettled([withdrawEndpoints(system, advertised), giveUpIdentity(system, identity)])
+    },
   }
 }

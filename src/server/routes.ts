@@ -139,7 +139,6 @@ async function health(request: ServerRequest, group: string, only: string, check
     pageNotFound(request)
     return true
   }
-  for (const warning of answer.warnings) request.warnings.add(warning)
   request.respondText(answer.code, answer.body)
   return true
 }

@@ -36,10 +36,10 @@ import { legacyTokenClaims } from '../token/claims.ts'
 import { localSigner, type TokenIssuer } from '../token/issuer.ts'
 import { signingKeyFromPem } from '../token/keys.ts'
 import { authorizerOf, impersonation } from './access.ts'
-import { bootstrapNamespaces, bootstrapRbac } from './bootstrap.ts'
+import { announce, bootstrap } from './bootstrap.ts'
 import { Discovery } from './discovery.ts'
 import { createHandler, createInternalHandler, type Handle, type HandlerDeps } from './handler.ts'
-import type { HealthCheck } from './health.ts'
+import { healthChecks } from './health.ts'
 import { identityOf } from './identity.ts'
 import { listen } from './listener.ts'
 import { LongRunning } from './long-running.ts'
@@ -138,10 +138,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const handler = createHandler(deps)
   const internal = createInternalHandler(deps)
   const clients = localClients(() => internal)
-  await bootstrapNamespaces(verbs.access)
-  await bootstrapRbac(verbs.access)
+  const system = { registry: access, cache, client: clients.as({ username: 'system:apiserver', groups: ['system:masters'] }, 'kube-apiserver'), clock, log, signal: ended.signal }
+  await bootstrap(system, options, servedGroupVersions(registry))
   const listener = await listen({ host: options.bindAddress, port: options.securePort, certificate: options.tls.certificate, key: options.tls.key, handle: handler })
   port = listener.port
+  const announcement = await announce(system, options, port, store)
   await startControllers(
     {
       cache,
@@ -174,6 +175,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     async close(graceMs) {
       readiness.stopping = true
       ended.abort()
+      await announcement.withdraw()
       deps.longRunning.closeAll()
       await listener.close(graceMs)
       await cache.close()
@@ -215,6 +217,12 @@ function decodeForeign(value: Uint8Array): KubeObject {
   return object
 }
 
+function servedGroupVersions(registry: Registry): { group: string; version: string }[] {
+  const found = new Map<string, { group: string; version: string }>()
+  for (const { gvk, apiVersion } of registry.endpoints()) found.set(apiVersion, { group: gvk.group, version: gvk.version })
+  return [...found.values()]
+}
+
 function servedAs(registry: Registry, apiVersion: string, kind: string): ServedAs[] {
   const found: ServedAs[] = []
   for (const { gvk, gr, definition, apiVersion: served } of registry.endpoints()) {
@@ -230,29 +238,3 @@ async function updateQuotaStatus(access: RegistryAccess, key: { namespace: strin
     if (!isStatusError(error, 'NotFound')) throw error
   }
 }
-
-function healthChecks(cache: Cache, readiness: { ready: boolean; stopping: boolean }): Record<'healthz' | 'livez' | 'readyz', HealthCheck[]> {
-  const ping: HealthCheck = { name: 'ping', check: () => {} }
-  const logging: HealthCheck = { name: 'log', check: () => {} }
-  const storage: HealthCheck = {
-    name: 'etcd',
-    check() {
-      if (!cache.trustworthy) throw new Error('out of touch with the store')
-    },
-  }
-  const roles: HealthCheck = {
-    name: 'poststarthook/rbac/bootstrap-roles',
-    check() {
-      if (!readiness.ready) throw new Error('not finished')
-    },
-  }
-  const shutdown: HealthCheck = {
-    name: 'shutdown',
-    check() {
-      if (readiness.stopping) throw new Error('process is shutting down')
-    },
-  }
-  const live = [ping, logging, storage, roles]
-  return { healthz: live, livez: live, readyz: [ping, logging, { ...storage, name: 'etcd-readiness' }, { name: 'informer-sync', check: () => {} }, roles, shutdown] }
-}
-
