@@ -302,6 +302,10 @@ function collect(source: NodeJS.ReadableStream, limit: number, declared: number)
     const chunks: Buffer[] = []
     let size = 0
     const late = setTimeout(() => reject(timeout('request did not complete within the allotted timeout')), REQUEST_TIMEOUT_MS)
+    const onClose = () => {
+      clearTimeout(late)
+      reject(badRequest('unexpected EOF'))
+    }
     source.on('data', (chunk: Buffer) => {
       size += chunk.length
       if (size > limit) {
@@ -312,13 +316,11 @@ function collect(source: NodeJS.ReadableStream, limit: number, declared: number)
     })
     source.once('end', () => {
       clearTimeout(late)
+      source.off('close', onClose)
       resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks))
     })
     source.once('error', (error) => reject(badRequest('unexpected EOF', { cause: error })))
-    source.once('close', () => {
-      clearTimeout(late)
-      reject(badRequest('unexpected EOF'))
-    })
+    source.once('close', onClose)
   })
 }
 
