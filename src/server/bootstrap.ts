@@ -9,10 +9,16 @@ import { hostname } from 'node:os'
 import type { Store } from '../storage/store.ts'
 import { ensureApiServices, type GroupVersion } from './bootstrap/api-services.ts'
 import { ensureAuthenticationTrust, keepAuthenticationTrust } from './bootstrap/authentication-trust.ts'
-import { ensureFlowControl, keepFlowControl } from './bootstrap/flowcontrol.ts'
 import { keepFlowSchemaStatus, updateFlowSchemaStatus } from './bootstrap/flow-schema-status.ts'
+import { ensureFlowControl, keepFlowControl } from './bootstrap/flowcontrol.ts'
 import { giveUpIdentity, identityName, keepIdentity, renewIdentity } from './bootstrap/identity-lease.ts'
-import { type Advertised, advertisedAddress, ensureKubernetesService, keepKubernetesService, withdrawEndpoints } from './bootstrap/kubernetes-service.ts'
+import {
+  type Advertised,
+  advertisedAddress,
+  ensureKubernetesService,
+  keepKubernetesService,
+  withdrawEndpoints,
+} from './bootstrap/kubernetes-service.ts'
 import { ensureNamespaces, keepNamespaces } from './bootstrap/namespaces.ts'
 import { ensurePriorityClasses } from './bootstrap/priority-classes.ts'
 import { ensureRbacPolicy } from './bootstrap/rbac.ts'
@@ -53,7 +59,12 @@ export interface Announcement {
 export async function announce(system: System, options: ServerOptions, port: number, store: Store): Promise<Announcement> {
   const address = advertisedAddress(options.advertiseAddress, options.bindAddress)
   const shared = options.store.kind === 'etcd' && address !== undefined
-  const advertised: Advertised = { address, port, ranges: options.network.serviceClusterIPRanges, ...(shared ? { servers: serverAddresses(store, address) } : {}) }
+  const advertised: Advertised = {
+    address,
+    port,
+    ranges: options.network.serviceClusterIPRanges,
+    ...(shared ? { servers: serverAddresses(store, address) } : {}),
+  }
   const host = hostname()
   const identity = {
     hostname: host,

@@ -79,7 +79,12 @@ export function healthChecks(cache: Cache, lifecycle: Lifecycle): Record<HealthG
 }
 
 /** `only` is one check's name, or `''`; undefined when there is no such check. */
-export async function healthAnswer(group: string, only: string, checks: readonly HealthCheck[], query: URLSearchParams): Promise<HealthAnswer | undefined> {
+export async function healthAnswer(
+  group: string,
+  only: string,
+  checks: readonly HealthCheck[],
+  query: URLSearchParams,
+): Promise<HealthAnswer | undefined> {
   if (only !== '') {
     const one = checks.find(({ name }) => name === only)
     if (one === undefined) return undefined
@@ -100,7 +105,8 @@ export async function healthAnswer(group: string, only: string, checks: readonly
       lines.push(`[-]${one.name} failed: reason withheld`)
     }
   }
-  if (excluded.size > 0) lines.push(`warn: some health checks cannot be excluded: no matches for ${[...excluded].sort().map(quote).join(',')}`)
+  if (excluded.size > 0)
+    lines.push(`warn: some health checks cannot be excluded: no matches for ${[...excluded].sort().map(quote).join(',')}`)
   if (failed) return { code: 500, body: `${lines.join('\n')}\n${group} check failed\n` }
   return { code: 200, body: query.has('verbose') ? `${lines.join('\n')}\n${group} check passed\n` : 'ok' }
 }

@@ -7,8 +7,9 @@
  * @see pkg/controlplane/apiserver/aggregator.go
  * @module
  */
-import type { APIService, APIServiceSpec } from '../../api/types/apiregistration/v1.ts'
+
 import { semanticEqual } from '../../api/semantic-equal.ts'
+import type { APIService, APIServiceSpec } from '../../api/types/apiregistration/v1.ts'
 import { cached, create, remove, type System } from './system.ts'
 
 const RESOURCE = 'apiregistration.k8s.io/v1/apiservices'

@@ -6,8 +6,9 @@
  * @see pkg/controlplane/controller/clusterauthenticationtrust/cluster_authentication_trust_controller.go
  * @module
  */
-import type { ConfigMap } from '../../api/types/core/v1.ts'
+
 import { semanticEqual } from '../../api/semantic-equal.ts'
+import type { ConfigMap } from '../../api/types/core/v1.ts'
 import type { RequestHeaderOptions } from '../options.ts'
 import { about, repeat } from './loop.ts'
 import { cached, create, type System } from './system.ts'

@@ -4,12 +4,7 @@
  * @see apiserver/pkg/apis/flowcontrol/bootstrap/default.go
  * @module
  */
-import type {
-  FlowSchemaSpec,
-  PriorityLevelConfigurationSpec,
-  ResourcePolicyRule,
-  Subject,
-} from '../../api/types/flowcontrol/v1.ts'
+import type { FlowSchemaSpec, PriorityLevelConfigurationSpec, ResourcePolicyRule, Subject } from '../../api/types/flowcontrol/v1.ts'
 import { MANDATORY_FLOW_SCHEMAS, MANDATORY_PRIORITY_LEVELS } from '../../registry/flowcontrol/mandatory.ts'
 
 type Named<T> = readonly (readonly [name: string, spec: T])[]
@@ -33,7 +28,12 @@ function level(shares: number, queues: number, handSize: number, lendablePercent
   }
 }
 
-function schema(level: string, precedence: number, distinguisher: 'ByUser' | 'ByNamespace' | undefined, rules: FlowSchemaSpec['rules']): FlowSchemaSpec {
+function schema(
+  level: string,
+  precedence: number,
+  distinguisher: 'ByUser' | 'ByNamespace' | undefined,
+  rules: FlowSchemaSpec['rules'],
+): FlowSchemaSpec {
   return {
     priorityLevelConfiguration: { name: level },
     matchingPrecedence: precedence,
@@ -67,18 +67,25 @@ export const SUGGESTED_SCHEMAS: Named<FlowSchemaSpec> = [
   ],
   [
     'probes',
-    schema('exempt', 2, undefined, [{ subjects: EVERYBODY, nonResourceRules: [{ verbs: ['get'], nonResourceURLs: ['/healthz', '/readyz', '/livez'] }] }]),
+    schema('exempt', 2, undefined, [
+      { subjects: EVERYBODY, nonResourceRules: [{ verbs: ['get'], nonResourceURLs: ['/healthz', '/readyz', '/livez'] }] },
+    ]),
   ],
   [
     'system-leader-election',
     schema('leader-election', 100, 'ByUser', [
       {
         subjects: [user('system:kube-controller-manager'), user('system:kube-scheduler'), KUBE_SYSTEM_ACCOUNTS],
-        resourceRules: [{ verbs: ['get', 'create', 'update'], apiGroups: ['coordination.k8s.io'], resources: ['leases'], namespaces: ['*'] }],
+        resourceRules: [
+          { verbs: ['get', 'create', 'update'], apiGroups: ['coordination.k8s.io'], resources: ['leases'], namespaces: ['*'] },
+        ],
       },
     ]),
   ],
-  ['kube-controller-manager', schema('workload-high', 800, 'ByNamespace', [{ subjects: [user('system:kube-controller-manager')], ...EVERYTHING }])],
+  [
+    'kube-controller-manager',
+    schema('workload-high', 800, 'ByNamespace', [{ subjects: [user('system:kube-controller-manager')], ...EVERYTHING }]),
+  ],
   ['kube-scheduler', schema('workload-high', 800, 'ByNamespace', [{ subjects: [user('system:kube-scheduler')], ...EVERYTHING }])],
   ['kube-system-service-accounts', schema('workload-high', 900, 'ByNamespace', [{ subjects: [KUBE_SYSTEM_ACCOUNTS], ...EVERYTHING }])],
   ['service-accounts', schema('workload-low', 9000, 'ByUser', [{ subjects: [group('system:serviceaccounts')], ...EVERYTHING }])],

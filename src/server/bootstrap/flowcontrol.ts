@@ -5,8 +5,9 @@
  * @see pkg/registry/flowcontrol/rest/storage_flowcontrol.go, pkg/registry/flowcontrol/ensurer/strategy.go
  * @module
  */
-import { semanticEqual } from '../../api/semantic-equal.ts'
+
 import type { KubeObject } from '../../api/object.ts'
+import { semanticEqual } from '../../api/semantic-equal.ts'
 import { MANDATORY_LEVELS, MANDATORY_SCHEMAS, SUGGESTED_LEVELS, SUGGESTED_SCHEMAS } from './flowcontrol-objects.ts'
 import { repeat } from './loop.ts'
 import { cached, create, remove, type System } from './system.ts'
@@ -49,7 +50,8 @@ export async function ensureFlowControl({ registry, cache }: System): Promise<vo
     for (const [name, spec] of suggested) keep(name, spec, false)
     for (const [name, spec] of mandatory) keep(name, spec, true)
     for (const { key, object } of cached(cache, resource).snapshot().scan('')) {
-      if (!names.has(key) && parseBool(object.metadata?.annotations?.[AUTO_UPDATE]) === true) writes.push(remove(registry, resource, { namespace: '', name: key }))
+      if (!names.has(key) && parseBool(object.metadata?.annotations?.[AUTO_UPDATE]) === true)
+        writes.push(remove(registry, resource, { namespace: '', name: key }))
     }
   }
   await Promise.all(writes)

@@ -95,7 +95,10 @@ async function writeEndpoints(registry: System['registry'], addresses: readonly 
   const ports = !atStart && subset?.ports !== undefined ? subset.ports : [{ name: 'https', port, protocol: 'TCP' }]
   const subsets = addresses.length === 0 ? undefined : [{ addresses: [...addresses].sort().map((ip) => ({ ip })), ports }]
   if (present === undefined) {
-    await create(registry, ENDPOINTS, { metadata: { ...KEY, labels: { [SKIP_MIRROR]: 'true' } }, ...(subsets === undefined ? {} : { subsets }) })
+    await create(registry, ENDPOINTS, {
+      metadata: { ...KEY, labels: { [SKIP_MIRROR]: 'true' } },
+      ...(subsets === undefined ? {} : { subsets }),
+    })
   } else if (!semanticEqual(present.subsets, subsets) || present.metadata?.labels?.[SKIP_MIRROR] !== 'true') {
     await registry.update(ENDPOINTS, KEY, (object) => {
       if (subsets === undefined) delete object['subsets']
@@ -122,7 +125,9 @@ async function writeSlice(registry: System['registry'], addresses: readonly stri
     return create(registry, SLICES, slice)
   }
   const asItShouldBe =
-    semanticEqual(present.endpoints ?? [], slice.endpoints) && semanticEqual(present.ports ?? [], slice.ports) && semanticEqual(present.metadata?.labels, slice.metadata.labels)
+    semanticEqual(present.endpoints ?? [], slice.endpoints) &&
+    semanticEqual(present.ports ?? [], slice.ports) &&
+    semanticEqual(present.metadata?.labels, slice.metadata.labels)
   if (asItShouldBe) return
   await registry.update(SLICES, KEY, (object) => {
     object['endpoints'] = slice.endpoints

@@ -8,7 +8,11 @@ import type { RegistryAccess } from '../../registry/resource.ts'
 import { ensure } from './system.ts'
 
 const SYSTEM_CLASSES = [
-  { name: 'system-node-critical', value: 2_000_001_000, description: 'Used for system critical pods that must not be moved from their current node.' },
+  {
+    name: 'system-node-critical',
+    value: 2_000_001_000,
+    description: 'Used for system critical pods that must not be moved from their current node.',
+  },
   {
     name: 'system-cluster-critical',
     value: 2_000_000_000,
@@ -19,7 +23,12 @@ const SYSTEM_CLASSES = [
 export async function ensurePriorityClasses(registry: RegistryAccess): Promise<void> {
   await Promise.all(
     SYSTEM_CLASSES.map(({ name, value, description }) =>
-      ensure(registry, 'scheduling.k8s.io/v1/priorityclasses', { metadata: { name }, value, description, preemptionPolicy: 'PreemptLowerPriority' }),
+      ensure(registry, 'scheduling.k8s.io/v1/priorityclasses', {
+        metadata: { name },
+        value,
+        description,
+        preemptionPolicy: 'PreemptLowerPriority',
+      }),
     ),
   )
 }

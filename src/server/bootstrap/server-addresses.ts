@@ -24,7 +24,8 @@ export function serverAddresses(store: Store, address: string): ServerAddresses 
           JSON.stringify({ kind: 'Endpoints', apiVersion: 'v1', metadata: { generation }, subsets: [{ addresses: [{ ip: address }] }] }),
         )
         const options = { ttlSeconds: TTL_SECONDS }
-        const outcome = present === undefined ? await store.create(key, value, options) : await store.update(key, value, present.revision, options)
+        const outcome =
+          present === undefined ? await store.create(key, value, options) : await store.update(key, value, present.revision, options)
         if (outcome.ok) return
       }
     },

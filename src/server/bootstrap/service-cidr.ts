@@ -4,9 +4,10 @@
  * @see pkg/controlplane/controller/defaultservicecidr/default_servicecidr_controller.go, KEP-1880
  * @module
  */
+
+import { semanticEqual } from '../../api/semantic-equal.ts'
 import type { ServiceCIDR } from '../../api/types/networking/v1.ts'
 import { rfc3339 } from '../../clock.ts'
-import { semanticEqual } from '../../api/semantic-equal.ts'
 import { about, repeat } from './loop.ts'
 import { cached, create, type System } from './system.ts'
 
@@ -44,7 +45,12 @@ export async function ensureServiceCidr({ registry, client, clock, log }: System
       metadata: { name: NAME },
       status: {
         conditions: [
-          { type: 'Ready', status: 'True', lastTransitionTime: rfc3339(clock.nowMs()), message: 'Kubernetes default Service CIDR is ready' },
+          {
+            type: 'Ready',
+            status: 'True',
+            lastTransitionTime: rfc3339(clock.nowMs()),
+            message: 'Kubernetes default Service CIDR is ready',
+          },
         ],
       },
     },
