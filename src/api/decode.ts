@@ -100,7 +100,7 @@ function decodeTree(bytes: Buffer, parse: () => { tree: JsonNode; duplicates: st
   } catch (error) {
     if (error instanceof JsonSyntaxError)
       throw unrecognized(expected.kind, `couldn't get version/kind; json parse error: ${error.message}`, bytes)
-    if (error instanceof YamlError) throw unrecognized(expected.kind, `error converting YAML to JSON: ${error.message}`, bytes)
+    if (error instanceof YamlError) throw unrecognized(expected.kind, error.message, bytes)
     if (error instanceof DecodeError) throw unrecognized(expected.kind, error.message, bytes)
     throw error
   }
@@ -113,7 +113,7 @@ function decodeTree(bytes: Buffer, parse: () => { tree: JsonNode; duplicates: st
       object = normalized.object as KubeObject
       strictErrors = normalized.strictErrors
     } catch (error) {
-      if (error instanceof DecodeError) throw notHandled(found, expected.kind, error.message)
+      if (error instanceof DecodeError || error instanceof JsonSyntaxError) throw notHandled(found, expected.kind, error.message)
       throw error
     }
   }

@@ -1,18 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { encodeJson } from './encode.ts'
-import {
-  byteOrder,
-  countMembers,
-  decodeText,
-  JsonSyntaxError,
-  MAX_DEPTH,
-  membersOf,
-  parseJson,
-  parsePlain,
-  parseTree,
-  plainValue,
-} from './json.ts'
+import { byteOrder, countMembers, decodeText, JsonSyntaxError, membersOf, parseJson, parsePlain, parseTree, plainValue } from './json.ts'
 
 const bytes = (text: string): Buffer => Buffer.from(text)
 
@@ -69,8 +58,12 @@ describe('parseJson()', () => {
   })
 
   test('stops at the bound of nesting', () => {
-    expect(() => parseJson(bytes('['.repeat(MAX_DEPTH) + ']'.repeat(MAX_DEPTH)))).not.toThrow()
-    expect(() => parseJson(bytes('['.repeat(200_000)))).toThrow(new JsonSyntaxError('exceeded max depth'))
+    const nested = (depth: number): Buffer => bytes('['.repeat(depth) + ']'.repeat(depth))
+    expect(() => parseTree(decodeText(nested(10_000)))).not.toThrow()
+    expect(() => parseTree(decodeText(nested(10_001)))).toThrow(new JsonSyntaxError("invalid character '[' exceeded max depth"))
+    expect(() => parseJson(nested(1000))).not.toThrow()
+    expect(() => parseJson(nested(1001))).toThrow(new JsonSyntaxError("invalid character '[' exceeded max depth"))
+    expect(() => parseJson(bytes('{"a":'.repeat(200_000)))).toThrow(new JsonSyntaxError("invalid character '{' exceeded max depth"))
   })
 
   const wrong: [text: string, message: string][] = [

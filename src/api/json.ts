@@ -10,8 +10,10 @@
  */
 import { isUtf8 } from 'node:buffer'
 
-/** Deepest nesting of arrays and objects; Go stops at 10000, no API type comes near either. */
-export const MAX_DEPTH = 1000
+/** Deepest nesting of a text, as Go has it. */
+const MAX_DEPTH = 10_000
+/** Deepest nesting of a value that is kept: whatever walks it may call itself. No API type comes near. */
+const MAX_VALUE_DEPTH = 1000
 
 /** A number as it was written. */
 export class JsonNumber {
@@ -35,14 +37,22 @@ export class JsonSyntaxError extends Error {
 
 /** The text of a body. Bytes that are no UTF-8 become U+FFFD one by one, as Go does it. */
 export function decodeText(bytes: Buffer): string {
-  if (isUtf8(bytes)) return bytes.toString('utf8')
+  return isUtf8(bytes) ? bytes.toString('utf8') : textWith(bytes, () => '\ufffd')
+}
+
+/** The text of bytes that keeps those that are no UTF-8 apart: as lone surrogates, U+DC80 to U+DCFF. */
+export function textOfBytes(bytes: Buffer): string {
+  return isUtf8(bytes) ? bytes.toString('utf8') : textWith(bytes, (byte) => String.fromCharCode(0xdc00 + byte))
+}
+
+function textWith(bytes: Buffer, noText: (byte: number) => string): string {
   let text = ''
   let start = 0
   let i = 0
   while (i < bytes.length) {
     const length = runeLength(bytes, i)
     if (length === 0) {
-      text += `${bytes.toString('utf8', start, i)}\ufffd`
+      text += bytes.toString('utf8', start, i) + noText(bytes[i] as number)
       i += 1
       start = i
     } else i += length
@@ -85,7 +95,7 @@ export function countMembers(bytes: Uint8Array): number {
     } else {
       if (c === 0x3a) members++
       else if (c === 0x7b || c === 0x5b) {
-        if (++depth > MAX_DEPTH) return -1
+        if (++depth > MAX_VALUE_DEPTH) return -1
       } else if (c === 0x7d || c === 0x5d) depth--
       // A fraction or an exponent; the `e` of true and false follows no digit.
       else if (c === 0x2e || c === 0x45 || (c === 0x65 && digits > 0)) return -1
@@ -130,16 +140,21 @@ export function parseJson(bytes: Buffer): { value: any; duplicates: string[] } {
   return { value: plainValue(parseTree(decodeText(bytes)), '', duplicates), duplicates }
 }
 
-/** A tree as ordinary values. Paths of duplicate members are added to `duplicates`. */
-export function plainValue(node: JsonNode, path = '', duplicates: string[] = []): unknown {
+/**
+ * A tree as ordinary values. Paths of duplicate members are added to `duplicates`.
+ *
+ * @throws JsonSyntaxError when it is nested deeper than a value may be
+ */
+export function plainValue(node: JsonNode, path = '', duplicates: string[] = [], depth = 1): unknown {
   if (node instanceof JsonNumber) return numberValue(node.literal)
-  if (Array.isArray(node)) return node.map((item, index) => plainValue(item, `${path}[${index}]`, duplicates))
-  if (!(node instanceof JsonObject)) return node
+  if (typeof node !== 'object' || node === null) return node
+  if (depth > MAX_VALUE_DEPTH) throw new JsonSyntaxError(`invalid character '${Array.isArray(node) ? '[' : '{'}' exceeded max depth`)
+  if (Array.isArray(node)) return node.map((item, index) => plainValue(item, `${path}[${index}]`, duplicates, depth + 1))
   const object: Record<string, unknown> = {}
   for (const [name, value] of node.members) {
     const at = path === '' ? name : `${path}.${name}`
     if (Object.hasOwn(object, name)) duplicates.push(at)
-    setMember(object, name, plainValue(value, at, duplicates))
+    setMember(object, name, plainValue(value, at, duplicates, depth + 1))
   }
   return object
 }
@@ -207,7 +222,6 @@ const ESCAPES: Readonly<Record<string, string>> = { '"': '"', '\\': '\\', '/': '
 class Parser {
   readonly #text: string
   #at = 0
-  #depth = 0
 
   constructor(text: string) {
     this.#text = text
@@ -220,14 +234,66 @@ class Parser {
     return value
   }
 
+  /** No function calls itself here: a text may be nested deeper than the stack is. */
   #value(): JsonNode {
+    const open: (JsonObject | JsonNode[])[] = []
+    for (;;) {
+      this.#space()
+      const c = this.#text[this.#at]
+      let value: JsonNode
+      if (c === '{' || c === '[') {
+        if (open.length === MAX_DEPTH) throw this.#unexpected('exceeded max depth')
+        this.#at++
+        this.#space()
+        value = c === '{' ? new JsonObject() : []
+        if (this.#text[this.#at] !== (c === '{' ? '}' : ']')) {
+          open.push(value)
+          if (value instanceof JsonObject) value.members.push([this.#name(), null])
+          continue
+        }
+        this.#at++
+      } else value = this.#scalar()
+      // What has been read may end what it is in, and that the next.
+      for (;;) {
+        const container = open.at(-1)
+        if (container === undefined) return value
+        if (Array.isArray(container)) container.push(value)
+        else (container.members.at(-1) as [string, JsonNode])[1] = value
+        if (this.#goesOn(container)) break
+        value = open.pop() as JsonObject | JsonNode[]
+      }
+    }
+  }
+
+  /** Past a comma, and for an object past the name of its next member; false behind the closing bracket. */
+  #goesOn(container: JsonObject | JsonNode[]): boolean {
     this.#space()
     const c = this.#text[this.#at]
+    const isList = Array.isArray(container)
+    if (c === (isList ? ']' : '}')) {
+      this.#at++
+      return false
+    }
+    if (c !== ',') throw this.#unexpected(isList ? 'after array element' : 'after object key:value pair')
+    this.#at++
+    if (!isList) container.members.push([this.#name(), null])
+    return true
+  }
+
+  /** The name of a member, and its colon. */
+  #name(): string {
+    this.#space()
+    if (this.#text[this.#at] !== '"') throw this.#unexpected('looking for beginning of object key string')
+    const name = this.#string()
+    this.#space()
+    if (this.#text[this.#at] !== ':') throw this.#unexpected('after object key')
+    this.#at++
+    return name
+  }
+
+  #scalar(): JsonNode {
+    const c = this.#text[this.#at]
     switch (c) {
-      case '{':
-        return this.#object()
-      case '[':
-        return this.#array()
       case '"':
         return this.#string()
       case 't':
@@ -240,53 +306,6 @@ class Parser {
         if (c === '-' || isDigit(c)) return this.#number()
         throw this.#unexpected('looking for beginning of value')
     }
-  }
-
-  #object(): JsonObject {
-    this.#enter()
-    const object = new JsonObject()
-    this.#space()
-    if (this.#text[this.#at] === '}') return this.#leave(object)
-    for (;;) {
-      this.#space()
-      if (this.#text[this.#at] !== '"') throw this.#unexpected('looking for beginning of object key string')
-      const name = this.#string()
-      this.#space()
-      if (this.#text[this.#at] !== ':') throw this.#unexpected('after object key')
-      this.#at++
-      object.members.push([name, this.#value()])
-      this.#space()
-      const c = this.#text[this.#at]
-      if (c === '}') return this.#leave(object)
-      if (c !== ',') throw this.#unexpected('after object key:value pair')
-      this.#at++
-    }
-  }
-
-  #array(): JsonNode[] {
-    this.#enter()
-    const array: JsonNode[] = []
-    this.#space()
-    if (this.#text[this.#at] === ']') return this.#leave(array)
-    for (;;) {
-      array.push(this.#value())
-      this.#space()
-      const c = this.#text[this.#at]
-      if (c === ']') return this.#leave(array)
-      if (c !== ',') throw this.#unexpected('after array element')
-      this.#at++
-    }
-  }
-
-  #enter(): void {
-    if (++this.#depth > MAX_DEPTH) throw new JsonSyntaxError('exceeded max depth')
-    this.#at++
-  }
-
-  #leave<T>(value: T): T {
-    this.#depth--
-    this.#at++
-    return value
   }
 
   #string(): string {

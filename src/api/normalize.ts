@@ -30,6 +30,8 @@ export interface Normalized {
 /** Upstream stops counting here. */
 const MAX_STRICT_ERRORS = 100
 
+const OBJECT_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta'
+
 interface Member {
   name: string
   field: Field
@@ -37,6 +39,8 @@ interface Member {
   always: boolean
   /** An empty value is kept: pointers, and what is always written. */
   keepsZero: boolean
+  /** An empty list is kept: that of managed fields tells to forget all owners. */
+  keepsEmpty: boolean
 }
 
 interface Plan {
@@ -53,7 +57,9 @@ function planOf(type: StructType, source: SchemaSource): Plan {
   if (plan === undefined) {
     const members: Member[] = []
     for (const field of type.fields.values()) {
-      members.push({ name: field.name, field, type: field.type, always: field.always, keepsZero: field.always || field.pointer === true })
+      const { name, always } = field
+      const keepsEmpty = name === 'managedFields' && type.name === OBJECT_META
+      members.push({ name, field, type: field.type, always, keepsZero: always || field.pointer === true, keepsEmpty })
     }
     plan = { type, source, members, byName: new Map(members.map((member) => [member.name, member])) }
     plans.set(type, plan)
@@ -151,7 +157,7 @@ class Walk {
         return this.struct(planNamed(type.name, source), value)
       case 'list': {
         const list = this.list(type.items, value, source)
-        return list.length === 0 ? undefined : list
+        return list.length === 0 && !member.keepsEmpty ? undefined : list
       }
       case 'map': {
         const map = this.map(type.values, value, source)

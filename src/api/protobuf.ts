@@ -43,6 +43,7 @@ export function unwrapUnknown(bytes: Buffer): Unknown {
   if (bytes.length === 0) throw new ProtobufError('empty data', true)
   if (!isProtobuf(bytes))
     throw new ProtobufError('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]', true)
+  if (bytes.length === MAGIC.length) throw new ProtobufError('empty body', true)
   const unknown: Unknown = { apiVersion: '', kind: '', raw: Buffer.alloc(0) }
   try {
     const reader = new Reader(bytes, 4, bytes.length)

@@ -27,7 +27,9 @@ export function quote(text: string): string {
   return `"${quoted}"`
 }
 
+/** Bytes that are no text print as bytes. */
 function escaped(code: number): string {
+  if (code >= 0xdc80 && code <= 0xdcff) return `\\x${(code - 0xdc00).toString(16)}`
   if (code < 0x80) return `\\x${code.toString(16).padStart(2, '0')}`
   if (code <= 0xffff) return `\\u${code.toString(16).padStart(4, '0')}`
   return `\\U${code.toString(16).padStart(8, '0')}`

@@ -78,7 +78,7 @@ export function success(details?: StatusDetails): Status {
 /** Details that name a resource; an empty name or group is left out, as Go's omitempty does. */
 export function resourceDetails({ group, resource }: GroupResource, name = ''): StatusDetails {
   const details: StatusDetails = {}
-  if (name !== '') details.name = name
+  if (name !== '') details.name = name.toWellFormed()
   if (group !== '') details.group = group
   details.kind = resource
   return details

@@ -31,7 +31,7 @@ function prefixOf({ apiGroup, resource, name }: Attributes): string {
 
 export function forbiddenError(attributes: Attributes, reason: string): StatusError {
   const details: StatusDetails = {}
-  if (attributes.name !== '') details.name = attributes.name
+  if (attributes.name !== '') details.name = attributes.name.toWellFormed()
   if (attributes.apiGroup !== '') details.group = attributes.apiGroup
   if (attributes.resource !== '') details.kind = attributes.resource
   return failure(403, 'Forbidden', forbiddenMessage(attributes, reason), details)

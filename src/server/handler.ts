@@ -9,6 +9,7 @@
  * @module
  */
 import { randomUUID } from 'node:crypto'
+import { textOfBytes } from '../api/json.ts'
 import { failure, internalError, quote, type Status, StatusError, timeout, unauthorized } from '../api/status.ts'
 import type { Authenticator, Credentials } from '../authentication/authenticator.ts'
 import type { UserInfo } from '../authentication/user.ts'
@@ -19,14 +20,14 @@ import type { Verbs } from '../registry/verbs/context.ts'
 import type { Exchange, HeaderList } from './exchange.ts'
 import { header } from './exchange.ts'
 import type { Fairness, Ticket } from './fairness.ts'
-import { selectorAttributes } from './selector-attributes.ts'
+import type { LongRunning } from './long-running.ts'
 import { type Format, negotiate, PLAIN_JSON } from './negotiate.ts'
 import type { RequestObserver } from './observe.ts'
+import type { ServerLog } from './options.ts'
 import { renderStatus } from './render.ts'
 import { type RequestInfo, requestInfo } from './request-info.ts'
 import { routeResource } from './resource-routes.ts'
-import type { LongRunning } from './long-running.ts'
-import type { ServerLog } from './options.ts'
+import { selectorAttributes } from './selector-attributes.ts'
 import { WarningList } from './warnings.ts'
 
 /** Answers paths that are no resources. False when it does not know the path. */
@@ -115,7 +116,15 @@ async function run(request: Request): Promise<void> {
     const ticket = deps.fairness.admit(request.user, request.info)
     request.ticket = ticket instanceof Promise ? await ticket : ticket
     if (!request.ticket.admitted) {
-      request.respond(429, [['Content-Type', 'text/plain; charset=utf-8'], ['Retry-After', '1'], ['X-Content-Type-Options', 'nosniff']], 'Too many requests, please try again later.\n')
+      request.respond(
+        429,
+        [
+          ['Content-Type', 'text/plain; charset=utf-8'],
+          ['Retry-After', '1'],
+          ['X-Content-Type-Options', 'nosniff'],
+        ],
+        'Too many requests, please try again later.\n',
+      )
       return
     }
   }
@@ -143,7 +152,9 @@ function authenticate(request: Request): void | Promise<void> {
     remoteAddress: exchange.remoteAddress,
   }
   const outcome = deps.authenticator.authenticate(credentials)
-  return outcome instanceof Promise ? outcome.then((settled) => accept(request, credentials, settled)) : accept(request, credentials, outcome)
+  return outcome instanceof Promise
+    ? outcome.then((settled) => accept(request, credentials, settled))
+    : accept(request, credentials, outcome)
 }
 
 function accept(request: Request, credentials: Credentials, outcome: Awaited<ReturnType<Authenticator['authenticate']>>): void {
@@ -155,7 +166,10 @@ function accept(request: Request, credentials: Credentials, outcome: Awaited<Ret
       if (outcome.auditAnnotations !== undefined) Object.assign(request.annotations, outcome.auditAnnotations)
       return
     case 'refused':
-      request.deps.log.info({ auditId: request.auditId, remote: request.exchange.remoteAddress, reason: outcome.error.message }, 'request not authenticated')
+      request.deps.log.info(
+        { auditId: request.auditId, remote: request.exchange.remoteAddress, reason: outcome.error.message },
+        'request not authenticated',
+      )
       throw unauthorized({ cause: outcome.error })
     case 'none':
       throw unauthorized()
@@ -188,7 +202,8 @@ export function attributesOf(request: ServerRequest): Attributes {
     name: info.name,
     path: info.path,
   }
-  if (info.fieldSelector !== '' || info.labelSelector !== '') Object.assign(attributes, selectorAttributes(info.fieldSelector, info.labelSelector))
+  if (info.fieldSelector !== '' || info.labelSelector !== '')
+    Object.assign(attributes, selectorAttributes(info.fieldSelector, info.labelSelector))
   return attributes
 }
 
@@ -202,14 +217,22 @@ function route(request: Request): void | Promise<void> {
 
 /** Go's own 404, for paths that nothing was ever installed under. */
 export function pageNotFound(request: ServerRequest): void {
-  request.respond(404, [['Content-Type', 'text/plain; charset=utf-8'], ['X-Content-Type-Options', 'nosniff']], '404 page not found\n')
+  request.respond(
+    404,
+    [
+      ['Content-Type', 'text/plain; charset=utf-8'],
+      ['X-Content-Type-Options', 'nosniff'],
+    ],
+    '404 page not found\n',
+  )
 }
 
 /** An error of any kind becomes an answer, or the end of a stream that has begun. */
 function fail(request: Request, error: unknown): void {
   const { exchange, deps } = request
   if (exchange.answered) {
-    if (!(error instanceof StatusError)) deps.log.error({ err: error, auditId: request.auditId, path: request.path }, 'request failed after its answer began')
+    if (!(error instanceof StatusError))
+      deps.log.error({ err: error, auditId: request.auditId, path: request.path }, 'request failed after its answer began')
     exchange.abort()
     return
   }
@@ -218,14 +241,16 @@ function fail(request: Request, error: unknown): void {
   const headers: HeaderList = []
   const format = errorFormat(request)
   headers.push(['Content-Type', format.media])
-  if (status.details?.retryAfterSeconds !== undefined && status.details.retryAfterSeconds > 0) headers.push(['Retry-After', String(status.details.retryAfterSeconds)])
+  if (status.details?.retryAfterSeconds !== undefined && status.details.retryAfterSeconds > 0)
+    headers.push(['Retry-After', String(status.details.retryAfterSeconds)])
   if (code === 403) headers.push(['X-Content-Type-Options', 'nosniff'])
   request.respond(code, headers, renderStatus(status, format, deps.verbs.registry.schemas))
 }
 
 function statusOf(error: unknown, request: Request): Status {
   if (error instanceof StatusError) return error.status
-  if (error instanceof DOMException && error.name === 'TimeoutError') return timeout('request did not complete within the allotted timeout').status
+  if (error instanceof DOMException && error.name === 'TimeoutError')
+    return timeout('request did not complete within the allotted timeout').status
   request.deps.log.error({ err: error, auditId: request.auditId, path: request.path }, 'internal error')
   return internalError(error instanceof Error ? error.message : String(error)).status
 }
@@ -290,7 +315,11 @@ class Request implements ServerRequest {
   respond(code: number, headers: HeaderList, body: Uint8Array | string | undefined): void {
     headers.push(['Audit-Id', this.auditId])
     if (!headers.some(([name]) => name === 'Cache-Control')) headers.push(['Cache-Control', 'no-cache, private'])
-    if (this.ticket !== undefined) headers.push(['X-Kubernetes-Pf-Flowschema-Uid', this.ticket.flowSchemaUid], ['X-Kubernetes-Pf-Prioritylevel-Uid', this.ticket.priorityLevelUid])
+    if (this.ticket !== undefined)
+      headers.push(
+        ['X-Kubernetes-Pf-Flowschema-Uid', this.ticket.flowSchemaUid],
+        ['X-Kubernetes-Pf-Prioritylevel-Uid', this.ticket.priorityLevelUid],
+      )
     if (this.#warnings !== undefined) for (const warning of this.#warnings.headers()) headers.push(['Warning', warning])
     this.deps.observer.answered(this, code, body === undefined ? 0 : body.length)
     this.exchange.respond(code, headers, body)
@@ -299,18 +328,25 @@ class Request implements ServerRequest {
     this.respond(code, [['Content-Type', 'application/json'], ...headers], `${JSON.stringify(value)}\n`)
   }
   respondText(code: number, text: string): void {
-    this.respond(code, [['Content-Type', 'text/plain; charset=utf-8'], ['X-Content-Type-Options', 'nosniff']], text)
+    this.respond(
+      code,
+      [
+        ['Content-Type', 'text/plain; charset=utf-8'],
+        ['X-Content-Type-Options', 'nosniff'],
+      ],
+      text,
+    )
   }
 }
 
-/** Escapes are bytes; what is no escape stays as it is, and so does nothing that is no UTF-8. `%2F` becomes a slash, as in Go. */
+/** Escapes are bytes; what is no escape stays as it is. `%2F` becomes a slash, as in Go. */
 function decodePath(raw: string): string {
   if (!raw.includes('%')) return raw
   try {
     return decodeURIComponent(raw)
   } catch {
     const bytes = raw.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
-    return Buffer.from(bytes, 'latin1').toString()
+    return textOfBytes(Buffer.from(bytes, 'latin1'))
   }
 }
 
@@ -319,7 +355,8 @@ export function requestedTimeoutMs(query: URLSearchParams): number | undefined {
   const text = query.size === 0 ? null : query.get('timeout')
   if (text === null || text === '') return undefined
   const milliseconds = goDurationMs(text)
-  if (milliseconds === undefined) throw failure(400, 'BadRequest', `invalid timeout specified in the request URL - time: invalid duration ${quote(text)}`)
+  if (milliseconds === undefined)
+    throw failure(400, 'BadRequest', `invalid timeout specified in the request URL - time: invalid duration ${quote(text)}`)
   return milliseconds === 0 ? undefined : milliseconds
 }
 
@@ -331,7 +368,7 @@ export function goDurationMs(text: string): number | undefined {
   const match = /^[+-]?(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+$/.exec(text)
   if (match === null) return undefined
   let total = 0
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)/g)) total += Number(amount) * (UNIT_MS[unit as string] as number)
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)/g))
+    total += Number(amount) * (UNIT_MS[unit as string] as number)
   return text.startsWith('-') ? -total : total
 }
-
