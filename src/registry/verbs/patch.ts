@@ -4,20 +4,23 @@
  * @see apiserver/pkg/endpoints/handlers/patch.go
  * @module
  */
-import { decodeText, plainValue } from '../../api/json.ts'
-import { normalize } from '../../api/normalize.ts'
-import { type ParsedYaml, parseYaml } from '../../api/yaml.ts'
+
 import { invalidValue } from '../../api/field.ts'
+import { decodeText, plainValue } from '../../api/json.ts'
 import { apply as applyConfiguration, unconvertible } from '../../api/managedfields/apply.ts'
 import { trackUpdate } from '../../api/managedfields/track-update.ts'
+import { normalize } from '../../api/normalize.ts'
 import { type GroupVersionKind, groupVersion, type KubeObject, metaOf } from '../../api/object.ts'
 import { goValue } from '../../api/patch/go-format.ts'
 import { applyJsonPatch } from '../../api/patch/json-patch.ts'
 import { applyMergePatch } from '../../api/patch/merge-patch.ts'
 import { readJsonPatch, readMergePatch, readStrategicMergePatch } from '../../api/patch/read-patch.ts'
+import { shownDocument } from '../../api/patch/shown-document.ts'
 import { applyStrategicMergePatch } from '../../api/patch/strategic-merge-patch.ts'
+import { typeMismatch } from '../../api/patch/type-mismatch.ts'
 import type { StructType } from '../../api/schema.ts'
 import { badRequest, conflict, failure, invalid, notFound } from '../../api/status.ts'
+import { type ParsedYaml, parseYaml } from '../../api/yaml.ts'
 import { type Endpoint, subresourceOf } from '../endpoint.ts'
 import type { ObjectSubresource, ViewSubresource } from '../resource.ts'
 import { authorizeCreate } from './authorize-create.ts'
@@ -27,7 +30,12 @@ import { checkName } from './update.ts'
 import { viewSchema, writeView } from './view.ts'
 import { applyDefaults, fieldManager, track, updateObject } from './write.ts'
 
-const PATCH_TYPES = ['application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json', 'application/apply-patch+yaml'] as const
+const PATCH_TYPES = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+  'application/apply-patch+yaml',
+] as const
 type PatchType = (typeof PATCH_TYPES)[number]
 
 export async function patch(context: VerbContext, endpoint: Endpoint): Promise<Result> {
@@ -50,7 +58,11 @@ export async function patch(context: VerbContext, endpoint: Endpoint): Promise<R
       const object = change(current)
       const uid = object.metadata?.uid ?? ''
       if (uid !== '' && current === undefined) {
-        throw conflict(endpoint.gr, context.name, `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`)
+        throw conflict(
+          endpoint.gr,
+          context.name,
+          `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+        )
       }
       matchNamespace(object, endpoint.definition.namespaced ? context.namespace : '')
       checkName(object, context.name)
@@ -66,12 +78,18 @@ function patchType(contentType: string): PatchType {
   return known
 }
 
-function patcher(context: VerbContext, endpoint: Endpoint, type: PatchType, bytes: Buffer, options: WriteOptions, sub: ObjectSubresource | undefined) {
+function patcher(
+  context: VerbContext,
+  endpoint: Endpoint,
+  type: PatchType,
+  bytes: Buffer,
+  options: WriteOptions,
+  sub: ObjectSubresource | undefined,
+) {
   const patchOf = preparedPatch(type, bytes, options.fieldValidation, endpoint.schema, context)
   return (current: KubeObject | undefined): KubeObject => {
     const before = current as KubeObject
-    const { document, strictErrors, show } = patchOf(before)
-    const object = checked(document, endpoint.gvk, endpoint.schema, strictErrors, show, options.fieldValidation, context)
+    const object = checked(patchOf(before), endpoint, options.fieldValidation, context)
     object.kind = endpoint.gvk.kind
     object.apiVersion = endpoint.apiVersion
     applyDefaults(endpoint, object)
@@ -85,45 +103,64 @@ interface Patched {
   strictErrors: readonly string[]
   /** The value that a refusal shows. */
   show: () => string
+  /** What a refusal calls a value of another type, where that is not what a JSON decoder calls it. */
+  mismatch?: () => string | undefined
 }
 
 /** Decodes the patch once; the answer applies it to any state of the object. */
-function preparedPatch(type: PatchType, bytes: Buffer, validation: FieldValidation, schema: StructType, context: VerbContext): (before: KubeObject) => Patched {
+function preparedPatch(
+  type: PatchType,
+  bytes: Buffer,
+  validation: FieldValidation,
+  schema: StructType,
+  context: VerbContext,
+): (before: KubeObject) => Patched {
   const strict = validation !== 'Ignore'
+  const { schemas } = context.verbs.registry
   switch (type) {
     case 'application/json-patch+json': {
       const { patch, strictErrors } = readJsonPatch(bytes, { validated: strict })
       return (before) => {
         const document = applyJsonPatch(before, patch)
-        return { document, strictErrors, show: () => JSON.stringify(document) }
+        return { document, strictErrors, show: () => shownDocument(document, before, schema, schemas) }
       }
     }
     case 'application/merge-patch+json': {
       const { patch, strictErrors } = readMergePatch(bytes, { validated: strict })
       return (before) => {
         const document = applyMergePatch(before, patch)
-        return { document, strictErrors, show: () => JSON.stringify(document) }
+        return { document, strictErrors, show: () => shownDocument(document, before, schema, schemas) }
       }
     }
     default: {
       const { patch, strictErrors } = readStrategicMergePatch(bytes)
-      return (before) => ({ document: applyStrategicMergePatch(before, patch, schema, context.verbs.registry.schemas), strictErrors, show: () => goValue(patch) })
+      return (before) => {
+        const document = applyStrategicMergePatch(before, patch, schema, schemas)
+        return { document, strictErrors, mismatch: () => typeMismatch(schema, document, schemas), show: () => goValue(patch) }
+      }
     }
   }
 }
 
 /** A patched document is decoded like a body; what is wrong with it is wrong with the patch. */
-function checked(document: unknown, gvk: GroupVersionKind, schema: StructType, patchErrors: readonly string[], show: () => string, validation: FieldValidation, context: VerbContext): KubeObject {
+function checked(
+  patched: Patched,
+  { gvk, schema }: { gvk: GroupVersionKind; schema: StructType },
+  validation: FieldValidation,
+  context: VerbContext,
+): KubeObject {
+  const { document, show } = patched
   let normalized: ReturnType<typeof normalize>
   try {
     checkKind(document as KubeObject, gvk)
-    normalized = normalize(schema, document)
+    normalized = normalize(schema, document, context.verbs.registry.schemas)
   } catch (error) {
-    throw invalid({ group: '', kind: '' }, '', [invalidValue('patch', show(), (error as Error).message)])
+    throw invalid({ group: '', kind: '' }, '', [invalidValue('patch', show(), patched.mismatch?.() ?? (error as Error).message)])
   }
-  const errors = validation === 'Ignore' ? [] : [...patchErrors, ...normalized.strictErrors]
+  const errors = validation === 'Ignore' ? [] : [...patched.strictErrors, ...normalized.strictErrors]
   if (errors.length > 0) {
-    if (validation === 'Strict') throw invalid({ group: '', kind: '' }, '', [invalidValue('patch', show(), `strict decoding error: ${errors.join(', ')}`)])
+    if (validation === 'Strict')
+      throw invalid({ group: '', kind: '' }, '', [invalidValue('patch', show(), `strict decoding error: ${errors.join(', ')}`)])
     for (const error of errors) context.warn(error)
   }
   return normalized.object
@@ -132,10 +169,19 @@ function checked(document: unknown, gvk: GroupVersionKind, schema: StructType, p
 /** A patch may not make another kind of it. */
 function checkKind(document: KubeObject, gvk: GroupVersionKind): void {
   const { kind = gvk.kind, apiVersion = groupVersion(gvk.group, gvk.version) } = document
-  if (kind !== gvk.kind) throw new TypeError(`converting (${apiVersion.split('/').at(-1)}.${kind}) to (${gvk.group === '' ? 'core' : gvk.group.split('.')[0]}.${gvk.kind}): unknown conversion`)
+  if (kind !== gvk.kind)
+    throw new TypeError(
+      `converting (${apiVersion.split('/').at(-1)}.${kind}) to (${gvk.group === '' ? 'core' : gvk.group.split('.')[0]}.${gvk.kind}): unknown conversion`,
+    )
 }
 
-function applier(context: VerbContext, endpoint: Endpoint, bytes: Buffer, options: WriteOptions & { force: boolean | undefined }, sub: ObjectSubresource | undefined) {
+function applier(
+  context: VerbContext,
+  endpoint: Endpoint,
+  bytes: Buffer,
+  options: WriteOptions & { force: boolean | undefined },
+  sub: ObjectSubresource | undefined,
+) {
   const parsed = parseApplied(bytes)
   const config = plainValue(parsed.tree)
   return (current: KubeObject | undefined): KubeObject => {
@@ -149,7 +195,7 @@ function applier(context: VerbContext, endpoint: Endpoint, bytes: Buffer, option
       schema: endpoint.schema,
       resetPaths: sub?.strategy.resetFields ?? endpoint.definition.strategy.resetFields ?? [],
     })
-    const object = decodedAs(endpoint.schema, merged, applied)
+    const object = decodedAs(endpoint.schema, merged, applied, context)
     applyDefaults(endpoint, object)
     if (parsed.duplicates.length > 0 && options.fieldValidation === 'Strict') {
       const lines = parsed.duplicates.map((line) => `  ${line}`).join('\n')
@@ -164,30 +210,47 @@ function parseApplied(bytes: Buffer): ParsedYaml {
   try {
     return parseYaml(decodeText(bytes))
   } catch (error) {
-    throw badRequest(`error decoding YAML: ${(error as Error).message}`, { cause: error })
+    throw badRequest(`error decoding YAML: error converting YAML to JSON: ${(error as Error).message}`, { cause: error })
   }
 }
 
 /** What was merged, in the form of its schema; kind and apiVersion stay. */
-function decodedAs(schema: StructType, merged: KubeObject, applied: { config: KubeObject; gvk: GroupVersionKind }): KubeObject {
+function decodedAs(
+  schema: StructType,
+  merged: KubeObject,
+  applied: { config: KubeObject; gvk: GroupVersionKind },
+  context: VerbContext,
+): KubeObject {
   try {
-    return { kind: merged.kind, apiVersion: merged.apiVersion, ...normalize(schema, merged).object }
+    return { kind: merged.kind, apiVersion: merged.apiVersion, ...normalize(schema, merged, context.verbs.registry.schemas).object }
   } catch (error) {
     throw unconvertible(applied, (error as Error).message)
   }
 }
 
-function patchView(context: VerbContext, endpoint: Endpoint, view: ViewSubresource, type: PatchType, bytes: Buffer, options: WriteOptions & { force: boolean | undefined }): Promise<Result> {
+function patchView(
+  context: VerbContext,
+  endpoint: Endpoint,
+  view: ViewSubresource,
+  type: PatchType,
+  bytes: Buffer,
+  options: WriteOptions & { force: boolean | undefined },
+): Promise<Result> {
   const schema = viewSchema(context, view)
   const apiVersion = groupVersion(view.kind.group, view.kind.version)
   const manager = fieldManager(context, options)
   return writeView(context, endpoint, view, options, (present) => {
     if (type === 'application/apply-patch+yaml') {
       const applied = { config: plainValue(parseApplied(bytes).tree) as KubeObject, gvk: view.kind }
-      return decodedAs(schema, applyConfiguration({ ...manager, ...applied, live: present, force: options.force === true, apiVersion, schema }), applied)
+      return decodedAs(
+        schema,
+        applyConfiguration({ ...manager, ...applied, live: present, force: options.force === true, apiVersion, schema }),
+        applied,
+        context,
+      )
     }
-    const { document, strictErrors, show } = preparedPatch(type, bytes, options.fieldValidation, schema, context)(present)
-    const object = checked(document, view.kind, schema, strictErrors, show, options.fieldValidation, context)
+    const patched = preparedPatch(type, bytes, options.fieldValidation, schema, context)(present)
+    const object = checked(patched, { gvk: view.kind, schema }, options.fieldValidation, context)
     object.kind = view.kind.kind
     object.apiVersion = apiVersion
     metaOf(object)
