@@ -17,6 +17,7 @@ import {
 } from 'js-yaml'
 import { type JsonNode, JsonNumber, JsonObject } from './json.ts'
 import { quote } from './quote.ts'
+import { yamlReason } from './yaml-reason.ts'
 
 /** The text is no YAML, or asks for too much. */
 export class YamlError extends Error {
@@ -37,21 +38,44 @@ export interface ParsedYaml {
   duplicates: string[]
 }
 
-/** @throws YamlError */
+/** The first document; what is wrong behind it is nobody's business. @throws YamlError */
 export function parseYaml(text: string): ParsedYaml {
   let events: Event[]
   try {
-    events = parseEvents(text, { maxDepth: MAX_DEPTH })
+    events = eventsOf(text)
   } catch (error) {
-    if (error instanceof YAMLException) throw new YamlError(reasonOf(error))
-    throw error
+    const end = endOfFirst(text)
+    if (end === undefined) throw error
+    try {
+      events = eventsOf(text.slice(0, end))
+    } catch {
+      throw error
+    }
   }
   return new Builder(text, events).document()
 }
 
-function reasonOf(error: YAMLException): string {
-  const line = /\((\d+):\d+\)/.exec(error.message)?.[1]
-  return line === undefined ? `yaml: ${error.reason}` : `yaml: line ${line}: ${error.reason}`
+/** Where the first document ends, when another follows. */
+function endOfFirst(text: string): number | undefined {
+  for (const { index } of text.matchAll(/^(?:---|\.\.\.)(?=\s|$)/gm)) {
+    const before = text.slice(0, index).replaceAll(/^(?:---|\s*#.*|%.*)$/gm, '')
+    if (before.trim() !== '') return index
+  }
+  return undefined
+}
+
+/** Every document of a file, as `kubectl apply -f` takes them. @throws YamlError */
+export function parseYamlDocuments(text: string): JsonNode[] {
+  return new Builder(text, eventsOf(text)).documents()
+}
+
+function eventsOf(text: string): Event[] {
+  try {
+    return parseEvents(text, { maxDepth: MAX_DEPTH })
+  } catch (error) {
+    if (error instanceof YAMLException) throw new YamlError(yamlReason(error, text))
+    throw error
+  }
 }
 
 interface Anchor {
@@ -78,6 +102,17 @@ class Builder {
     const next = this.#events[this.#at]
     const tree = next === undefined || next.type === EVENT_ID.POP ? null : this.#node()
     return { tree, duplicates: this.#duplicates }
+  }
+
+  documents(): JsonNode[] {
+    const trees: JsonNode[] = []
+    while (this.#at < this.#events.length) {
+      trees.push(this.document().tree)
+      // The end of the document.
+      this.#at++
+      this.#anchors.clear()
+    }
+    return trees
   }
 
   #node(): JsonNode {
