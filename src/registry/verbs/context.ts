@@ -123,6 +123,10 @@ export function admissionRequest(
     dryRun: subject.dryRun,
     warn: context.warn,
     annotate: context.annotate,
+    // Made only for those who ask.
+    get signal() {
+      return context.signal
+    },
   }
 }
 
