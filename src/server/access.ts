@@ -3,38 +3,41 @@
  *
  * @module
  */
+
+import type { UserInfo } from '../authentication/user.ts'
 import { alwaysAllowAuthorizer } from '../authorization/alwaysallow.ts'
 import { alwaysDenyAuthorizer } from '../authorization/alwaysdeny.ts'
 import type { Authorizer } from '../authorization/authorizer.ts'
 import { type Impersonator, wantedUser } from '../authorization/impersonation.ts'
-import { NodeGraph } from '../authorization/node-graph.ts'
 import { nodeAuthorizer } from '../authorization/node.ts'
+import { NodeGraph } from '../authorization/node-graph.ts'
 import { rbacAuthorizer } from '../authorization/rbac.ts'
 import { systemMastersAuthorizer } from '../authorization/systemmasters.ts'
 import { unionAuthorizer } from '../authorization/union.ts'
-import type { UserInfo } from '../authentication/user.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { RbacIndex } from '../rbac/index.ts'
 import { attributesOf, type ServerRequest } from './handler.ts'
 import type { AuthorizationMode } from './options.ts'
 
 export function authorizerOf(modes: readonly AuthorizationMode[], cache: Cache, index: RbacIndex): Authorizer {
-  const members = modes.map((mode): Authorizer => {
-    switch (mode) {
-      case 'RBAC':
-        return rbacAuthorizer(index)
-      case 'Node': {
-        const graph = new NodeGraph()
-        graph.follow(cache)
-        return nodeAuthorizer(graph)
-      }
-      case 'AlwaysAllow':
-        return alwaysAllowAuthorizer
-      case 'AlwaysDeny':
-        return alwaysDenyAuthorizer
-    }
-  })
+  const members = modes.map((mode) => memberOf(mode, cache, index))
   return unionAuthorizer([systemMastersAuthorizer, ...members])
+}
+
+function memberOf(mode: AuthorizationMode, cache: Cache, index: RbacIndex): Authorizer {
+  switch (mode) {
+    case 'RBAC':
+      return rbacAuthorizer(index)
+    case 'Node': {
+      const graph = new NodeGraph()
+      graph.follow(cache)
+      return nodeAuthorizer(graph)
+    }
+    case 'AlwaysAllow':
+      return alwaysAllowAuthorizer
+    case 'AlwaysDeny':
+      return alwaysDenyAuthorizer
+  }
 }
 
 /** Who a request acts as. Synchronous without `Impersonate-*` headers. */

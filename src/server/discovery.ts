@@ -72,7 +72,11 @@ export class Discovery {
         .filter(({ name }) => (name === '') === core)
         .map(({ name, versions }) => ({
           metadata: name === '' ? {} : { name },
-          versions: versions.map((version) => ({ version, resources: this.#of(name, version).map(({ definition }) => aggregatedEntry(definition)), freshness: 'Current' })),
+          versions: versions.map((version) => ({
+            version,
+            resources: this.#of(name, version).map(({ definition }) => aggregatedEntry(definition)),
+            freshness: 'Current',
+          })),
         }))
       const body = `${JSON.stringify({ kind: 'APIGroupDiscoveryList', apiVersion: 'apidiscovery.k8s.io/v2', metadata: {}, items })}\n`
       return { body, etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"` }
@@ -82,7 +86,9 @@ export class Discovery {
   /** `/api`, `/api/v1`, `/apis`, … for the list of paths at `/`. */
   paths(): string[] {
     return this.groups().flatMap(({ name, versions }) =>
-      name === '' ? ['/api', ...versions.map((version) => `/api/${version}`), '/apis', '/apis/'] : [`/apis/${name}`, ...versions.map((version) => `/apis/${name}/${version}`)],
+      name === ''
+        ? ['/api', ...versions.map((version) => `/api/${version}`), '/apis', '/apis/']
+        : [`/apis/${name}`, ...versions.map((version) => `/apis/${name}/${version}`)],
     )
   }
 
@@ -149,7 +155,11 @@ function aggregatedEntry(definition: ResourceDefinition): object {
   const { group, version, resource, singular, namespaced, kind, verbs, shortNames, categories } = definition
   const subresources = Object.entries(definition.subresources ?? {})
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, subresource]) => ({ subresource: name, responseKind: responseKind(kindOf(definition, subresource), definition), verbs: [...subresource.verbs].sort() }))
+    .map(([name, subresource]) => ({
+      subresource: name,
+      responseKind: responseKind(kindOf(definition, subresource), definition),
+      verbs: [...subresource.verbs].sort(),
+    }))
   return {
     resource,
     responseKind: responseKind({ group, version, kind }, definition),

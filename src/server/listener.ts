@@ -5,8 +5,9 @@
  *
  * @module
  */
-import http2 from 'node:http2'
+
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import http2 from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { badRequest, failure, requestEntityTooLarge, timeout } from '../api/status.ts'

@@ -4,10 +4,10 @@
  * @module
  */
 import { EventEmitter } from 'node:events'
-import type { Client, ClientFactory, ClientRequest, ClientResponse, WatchHandle } from '../client/client.ts'
-import { informer } from '../client/informer.ts'
 import { failure, type Status, StatusError } from '../api/status.ts'
 import type { UserInfo } from '../authentication/user.ts'
+import type { Client, ClientFactory, ClientRequest, ClientResponse, WatchHandle } from '../client/client.ts'
+import { informer } from '../client/informer.ts'
 import type { BodyStream, Exchange, HeaderList } from './exchange.ts'
 
 export type InternalHandle = (exchange: Exchange, user: UserInfo) => void
@@ -15,7 +15,12 @@ export type InternalHandle = (exchange: Exchange, user: UserInfo) => void
 /** `handle` is asked for at each call, as the server is made after its clients. */
 export function localClients(handle: () => InternalHandle): ClientFactory {
   return {
-    as: (user, userAgent) => new LocalClient(handle, { username: user.username, groups: groupsOf(user), ...(user.uid === undefined ? {} : { uid: user.uid }) }, userAgent),
+    as: (user, userAgent) =>
+      new LocalClient(
+        handle,
+        { username: user.username, groups: groupsOf(user), ...(user.uid === undefined ? {} : { uid: user.uid }) },
+        userAgent,
+      ),
   }
 }
 
@@ -53,11 +58,18 @@ class LocalClient implements Client {
   async call<T>(request: ClientRequest): Promise<T> {
     const { status, body } = await this.request(request)
     if (status < 400) return body as T
-    throw body?.kind === 'Status' ? new StatusError(body as Status) : failure(status, '', typeof body === 'string' ? body : `HTTP ${status}`)
+    throw body?.kind === 'Status'
+      ? new StatusError(body as Status)
+      : failure(status, '', typeof body === 'string' ? body : `HTTP ${status}`)
   }
 
   informer(path: string, listener: Parameters<Client['informer']>[1], options?: Parameters<Client['informer']>[2]): WatchHandle {
-    return informer({ call: (request) => this.call(request), stream: (request, onChunk, onEnd) => this.#stream(request, onChunk, onEnd) }, path, listener, options)
+    return informer(
+      { call: (request) => this.call(request), stream: (request, onChunk, onEnd) => this.#stream(request, onChunk, onEnd) },
+      path,
+      listener,
+      options,
+    )
   }
 
   /** A watch: chunks as they are written. The answer closes it. */
@@ -113,7 +125,8 @@ class LocalExchange implements Exchange {
     this.#answered = true
     return {
       write: (chunk) => {
-        if (!this.#closed) this.onChunk?.(typeof chunk === 'string' ? Buffer.from(chunk) : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
+        if (!this.#closed)
+          this.onChunk?.(typeof chunk === 'string' ? Buffer.from(chunk) : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
         return true
       },
       end: () => {

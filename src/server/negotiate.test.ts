@@ -10,9 +10,21 @@ const rows: [name: string, accept: string, want: object][] = [
   ['quality counts before order', 'application/yaml;q=0.5,application/json', { media: 'application/json' }],
   ['protobuf', 'application/vnd.kubernetes.protobuf', { media: 'application/vnd.kubernetes.protobuf' }],
   ['a table', 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json', { transform: 'Table', transformVersion: 'v1' }],
-  ['a table of the version that is known', 'application/json;as=Table;v=v9;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io', { transform: 'Table', transformVersion: 'v1beta1' }],
-  ['no table in protobuf: the next clause', 'application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io,application/json', { media: 'application/json', transform: 'none' }],
-  ['metadata only, in protobuf', 'application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1', { transform: 'PartialObjectMetadataList', media: 'application/vnd.kubernetes.protobuf' }],
+  [
+    'a table of the version that is known',
+    'application/json;as=Table;v=v9;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io',
+    { transform: 'Table', transformVersion: 'v1beta1' },
+  ],
+  [
+    'no table in protobuf: the next clause',
+    'application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io,application/json',
+    { media: 'application/json', transform: 'none' },
+  ],
+  [
+    'metadata only, in protobuf',
+    'application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
+    { transform: 'PartialObjectMetadataList', media: 'application/vnd.kubernetes.protobuf' },
+  ],
 ]
 
 for (const [name, accept, want] of rows) {

@@ -81,7 +81,13 @@ export function negotiate(accept: string, options: NegotiationOptions): Format {
     const pretty = options.pretty || parameters.get('pretty') === '1'
     if (as === '') return format(media, 'none', 'v1', pretty)
     const version = parameters.get('v') ?? ''
-    if (!options.transforms || !TRANSFORMS.has(as) || (parameters.get('g') ?? '') !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) continue
+    if (
+      !options.transforms ||
+      !TRANSFORMS.has(as) ||
+      (parameters.get('g') ?? '') !== 'meta.k8s.io' ||
+      (version !== 'v1' && version !== 'v1beta1')
+    )
+      continue
     if (as === 'Table' && media === 'application/vnd.kubernetes.protobuf') continue
     return format(media, as as Format['transform'], version, pretty)
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import { header } from './exchange.ts'
-import { CONFIGURATION_PATH, JWKS_PATH, oidcAnswer, oidcDiscovery, type OidcState } from './oidc.ts'
+import { CONFIGURATION_PATH, JWKS_PATH, type OidcState, oidcAnswer, oidcDiscovery } from './oidc.ts'
 import type { ServerLog } from './options.ts'
 import type { ExtraRoute } from './routes.ts'
 
@@ -22,7 +22,14 @@ export function oidcRoutes(state: OidcState, log: ServerLog): ExtraRoute[] {
     const accept = header(request.exchange, 'accept')
     const document = oidcAnswer(documents(), { method, path: request.path, accept: accept === '' ? undefined : accept })
     if (document === undefined) throw new TypeError(`${request.path} is no discovery path`)
-    request.respond(200, [['Content-Type', document.contentType], ['Cache-Control', document.cacheControl]], document.body)
+    request.respond(
+      200,
+      [
+        ['Content-Type', document.contentType],
+        ['Cache-Control', document.cacheControl],
+      ],
+      document.body,
+    )
   }
   return [CONFIGURATION_PATH, JWKS_PATH].flatMap((path) => [
     { path, handle },

@@ -6,12 +6,12 @@
 import { complete, encodeObject, encodePretty, encodeYaml } from '../api/encode.ts'
 import type { KubeObject } from '../api/object.ts'
 import { encodeProtobuf } from '../api/protobuf.ts'
+import type { SchemaSource } from '../api/schema.ts'
 import { failure, type Status } from '../api/status.ts'
 import type { CachedObject } from '../cache/cache.ts'
 import { decodeAt, type Endpoint } from '../registry/endpoint.ts'
-import type { ListResult, ObjectResult, Result, ViewResult } from '../registry/verbs/context.ts'
-import type { SchemaSource } from '../api/schema.ts'
 import type { World } from '../registry/resource.ts'
+import type { ListResult, ObjectResult, Result, ViewResult } from '../registry/verbs/context.ts'
 import type { Format } from './negotiate.ts'
 import { type IncludeObject, includeObject, partialMetadata, table, tableColumns, tableRow } from './table.ts'
 
@@ -49,7 +49,8 @@ function renderObject(result: ObjectResult, context: RenderContext): Uint8Array 
   const { endpoint, cached } = result
   const { format } = context
   if (format.transform === 'none') {
-    if (cached !== undefined && isPlainJson(format) && endpoint.definition.convert === undefined) return Buffer.concat([cached.bytes, NEWLINE])
+    if (cached !== undefined && isPlainJson(format) && endpoint.definition.convert === undefined)
+      return Buffer.concat([cached.bytes, NEWLINE])
     return encodeAs(objectOf(result), endpoint.schema.name, format, context.schemas)
   }
   return encodeTransform(transformed(endpoint, objectOf(result), context), format, context.schemas)
@@ -70,7 +71,11 @@ function transformed(endpoint: Endpoint, object: KubeObject, { format, query, wo
     case 'PartialObjectMetadata':
       return partialMetadata(object, version)
     default:
-      throw failure(406, 'NotAcceptable', `you requested PartialObjectMetadataList, but the requested object is not a list (*${goPackage(endpoint)}.${endpoint.gvk.kind})`)
+      throw failure(
+        406,
+        'NotAcceptable',
+        `you requested PartialObjectMetadataList, but the requested object is not a list (*${goPackage(endpoint)}.${endpoint.gvk.kind})`,
+      )
   }
 }
 
@@ -83,7 +88,8 @@ function renderView(result: ViewResult, context: RenderContext): Uint8Array {
   const { format } = context
   // Only what has a name of its own can be shown otherwise: the answer to an action stays what it is.
   if (format.transform === 'none' || result.action === true) return encodeAs(result.object, result.schema, format, context.schemas)
-  if (format.transform === 'PartialObjectMetadata') return encodeTransform(partialMetadata(result.object, format.transformVersion), format, context.schemas)
+  if (format.transform === 'PartialObjectMetadata')
+    return encodeTransform(partialMetadata(result.object, format.transformVersion), format, context.schemas)
   if (format.transform === 'Table') {
     const meta = result.object.metadata ?? {}
     const columns = [
@@ -92,7 +98,11 @@ function renderView(result: ViewResult, context: RenderContext): Uint8Array {
     ]
     const object = includeObject(context.query) === 'None' ? null : partialMetadata(result.object, format.transformVersion)
     const row = { cells: [meta.name ?? '', meta.creationTimestamp ?? null], object }
-    return encodeTransform(table(columns, [row], { resourceVersion: meta.resourceVersion }, format.transformVersion), format, context.schemas)
+    return encodeTransform(
+      table(columns, [row], { resourceVersion: meta.resourceVersion }, format.transformVersion),
+      format,
+      context.schemas,
+    )
   }
   throw failure(406, 'NotAcceptable', `you requested PartialObjectMetadataList, but the requested object is not a list`)
 }
@@ -103,19 +113,40 @@ function renderList(result: ListResult, context: RenderContext): Uint8Array {
   const version = format.transformVersion
   if (format.transform === 'none') {
     if (isPlainJson(format) && endpoint.definition.convert === undefined) return joinList(result)
-    const list: KubeObject = { kind: `${endpoint.gvk.kind}List`, apiVersion: endpoint.apiVersion, metadata: listMetadata(result), items: result.items.map((item) => itemOf(endpoint, item)) }
+    const list: KubeObject = {
+      kind: `${endpoint.gvk.kind}List`,
+      apiVersion: endpoint.apiVersion,
+      metadata: listMetadata(result),
+      items: result.items.map((item) => itemOf(endpoint, item)),
+    }
     return encodeAs(list, `${endpoint.schema.name}List`, format, schemas)
   }
   if (format.transform === 'Table') {
     const include: IncludeObject = includeObject(context.query)
-    const rows = result.items.map((item) => tableRow(endpoint.definition, { ...decodeAt(endpoint, item), kind: endpoint.gvk.kind, apiVersion: endpoint.apiVersion }, include, version, world))
+    const rows = result.items.map((item) =>
+      tableRow(
+        endpoint.definition,
+        { ...decodeAt(endpoint, item), kind: endpoint.gvk.kind, apiVersion: endpoint.apiVersion },
+        include,
+        version,
+        world,
+      ),
+    )
     return encodeTransform(table(tableColumns(endpoint.definition, world), rows, listMetadata(result), version), format, schemas)
   }
   if (format.transform === 'PartialObjectMetadata') {
-    throw failure(406, 'NotAcceptable', `you requested PartialObjectMetadata, but the requested object is a list (*${goPackage(endpoint)}.${endpoint.gvk.kind}List)`)
+    throw failure(
+      406,
+      'NotAcceptable',
+      `you requested PartialObjectMetadata, but the requested object is a list (*${goPackage(endpoint)}.${endpoint.gvk.kind}List)`,
+    )
   }
   const items = result.items.map((item) => partialMetadata(item.object, version))
-  return encodeTransform({ kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${version}`, metadata: listMetadata(result), items }, format, schemas)
+  return encodeTransform(
+    { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${version}`, metadata: listMetadata(result), items },
+    format,
+    schemas,
+  )
 }
 
 function itemOf(endpoint: Endpoint, item: CachedObject): KubeObject {
@@ -133,7 +164,9 @@ export function listMetadata(result: ListResult): { resourceVersion: string; con
 /** The list as one copy of the cached bytes: no object is decoded or encoded. */
 function joinList(result: ListResult): Uint8Array {
   const { endpoint, items } = result
-  const head = Buffer.from(`{"kind":"${endpoint.gvk.kind}List","apiVersion":"${endpoint.apiVersion}","metadata":${JSON.stringify(listMetadata(result))},"items":[`)
+  const head = Buffer.from(
+    `{"kind":"${endpoint.gvk.kind}List","apiVersion":"${endpoint.apiVersion}","metadata":${JSON.stringify(listMetadata(result))},"items":[`,
+  )
   const skip = endpoint.headBytes
   let size = head.length + 3 + Math.max(0, items.length - 1)
   for (const item of items) size += item.bytes.length - skip + 1
@@ -172,7 +205,12 @@ function encodeAs(object: KubeObject, schema: string, format: Format, schemas: S
 
 function encodeTransform(object: object, format: Format, schemas: SchemaSource): Uint8Array {
   const { kind } = object as KubeObject
-  return encodeAs(object as KubeObject, format.media === 'application/vnd.kubernetes.protobuf' ? partialSchema(kind ?? '') : '', format, schemas)
+  return encodeAs(
+    object as KubeObject,
+    format.media === 'application/vnd.kubernetes.protobuf' ? partialSchema(kind ?? '') : '',
+    format,
+    schemas,
+  )
 }
 
 /** Of PartialObjectMetadata and its list, which protobuf can carry. */

@@ -6,7 +6,8 @@
  */
 import { failure } from '../api/status.ts'
 import { type Endpoint, subresourceOf } from '../registry/endpoint.ts'
-import type { Verb } from '../registry/resource.ts'
+import type { Collection, Verb } from '../registry/resource.ts'
+import { deleteAllOfCollection, deleteOfCollection, getOfCollection, listOfCollection } from '../registry/verbs/collection.ts'
 import type { Result, VerbContext } from '../registry/verbs/context.ts'
 import { create, createAction } from '../registry/verbs/create.ts'
 import { deleteCollection, deleteOne } from '../registry/verbs/delete.ts'
@@ -16,7 +17,7 @@ import { patch } from '../registry/verbs/patch.ts'
 import { update } from '../registry/verbs/update.ts'
 import { watchObjects } from '../registry/verbs/watch.ts'
 import { gzipLarge } from './compress.ts'
-import { header, type HeaderList } from './exchange.ts'
+import { type HeaderList, header } from './exchange.ts'
 import { pageNotFound, requestedTimeoutMs, type ServerRequest } from './handler.ts'
 import { type Format, negotiate, wantsPretty } from './negotiate.ts'
 import { connectToPod, notServed } from './pod-connect.ts'
@@ -26,7 +27,11 @@ import { startWatchStream } from './watch-stream.ts'
 const MAX_BODY_BYTES = 3 * 1024 * 1024
 /** What a route can answer with, as its 406 lists it. */
 const OBJECT_REPRESENTATIONS = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf']
-const LIST_REPRESENTATIONS = [...OBJECT_REPRESENTATIONS, 'application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch']
+const LIST_REPRESENTATIONS = [
+  ...OBJECT_REPRESENTATIONS,
+  'application/json;stream=watch',
+  'application/vnd.kubernetes.protobuf;stream=watch',
+]
 
 const CONNECT_VERBS: Readonly<Record<string, string>> = { GET: 'get', POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' }
 
@@ -45,7 +50,8 @@ export function routeResource(request: ServerRequest): void | Promise<void> {
   if (request.path.startsWith('//')) return pageNotFound(request)
   const endpoint = registry.endpoint(info.group, info.version, info.resource)
   if (endpoint === undefined) {
-    if (!registry.hasGroup(info.group) || (info.apiPrefix === 'api' && info.version !== 'v1' && info.group !== '')) return pageNotFound(request)
+    if (!registry.hasGroup(info.group) || (info.apiPrefix === 'api' && info.version !== 'v1' && info.group !== ''))
+      return pageNotFound(request)
     throw routeNotFound()
   }
   const { definition } = endpoint
@@ -66,6 +72,7 @@ export function routeResource(request: ServerRequest): void | Promise<void> {
     const { action } = definition
     return answer(request, () => createAction(context, endpoint, action))
   }
+  if (definition.collection !== undefined) return routeCollection(request, context, endpoint, definition.collection)
   if (named) {
     switch (request.exchange.method) {
       case 'GET':
@@ -91,13 +98,32 @@ export function routeResource(request: ServerRequest): void | Promise<void> {
         return watch(request, endpoint, '')
       }
       allowed(endpoint, 'list')
-        return answer(request, () => listObjects(context, endpoint))
+      return answer(request, () => listObjects(context, endpoint))
     case 'POST':
       allowed(endpoint, 'create')
-        return answer(request, () => create(context, endpoint))
+      return answer(request, () => create(context, endpoint))
     case 'DELETE':
       allowed(endpoint, 'deletecollection')
-        return answer(request, () => deleteCollection(context, endpoint))
+      return answer(request, () => deleteCollection(context, endpoint))
+    default:
+      throw methodNotAllowed()
+  }
+}
+
+/** Objects that are kept elsewhere than in the store. */
+function routeCollection(request: ServerRequest, context: VerbContext, endpoint: Endpoint, collection: Collection): void | Promise<void> {
+  const named = context.name !== ''
+  switch (request.exchange.method) {
+    case 'GET':
+      allowed(endpoint, request.info.verb === 'watch' ? 'watch' : named ? 'get' : 'list')
+      return answer(request, () =>
+        named ? getOfCollection(context, endpoint, collection) : listOfCollection(context, endpoint, collection),
+      )
+    case 'DELETE':
+      allowed(endpoint, named ? 'delete' : 'deletecollection')
+      return answer(request, () =>
+        named ? deleteOfCollection(context, endpoint, collection) : deleteAllOfCollection(context, endpoint, collection),
+      )
     default:
       throw methodNotAllowed()
   }
@@ -227,7 +253,11 @@ async function watch(request: ServerRequest, endpoint: Endpoint, pathName: strin
     ['Audit-Id', request.auditId],
     ['Cache-Control', 'no-cache, private'],
   ]
-  if (request.ticket !== undefined) headers.push(['X-Kubernetes-Pf-Flowschema-Uid', request.ticket.flowSchemaUid], ['X-Kubernetes-Pf-Prioritylevel-Uid', request.ticket.priorityLevelUid])
+  if (request.ticket !== undefined)
+    headers.push(
+      ['X-Kubernetes-Pf-Flowschema-Uid', request.ticket.flowSchemaUid],
+      ['X-Kubernetes-Pf-Prioritylevel-Uid', request.ticket.priorityLevelUid],
+    )
   for (const warning of request.warnings.headers()) headers.push(['Warning', warning])
   // Its place among the fair limits was for the start; a stream may last for an hour.
   request.ticket?.release()

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { failure } from '../api/status.ts'
+
 import { encodeYaml } from '../api/encode.ts'
+import { failure } from '../api/status.ts'
 import type { Discovery } from './discovery.ts'
 import { header } from './exchange.ts'
-import { pageNotFound, type PathRoutes, type ServerRequest } from './handler.ts'
+import { type PathRoutes, pageNotFound, type ServerRequest } from './handler.ts'
 import { type HealthCheck, healthAnswer } from './health.ts'
 import { wantsPretty } from './negotiate.ts'
 import { methodNotAllowed, routeNotFound } from './resource-routes.ts'
@@ -74,7 +75,10 @@ export function pathRoutes(deps: PathRoutesDeps): PathRoutes {
 }
 
 function allPaths(deps: PathRoutesDeps): string[] {
-  const health = (['healthz', 'livez', 'readyz'] as const).flatMap((group) => [`/${group}`, ...deps.checks[group].map(({ name }) => `/${group}/${name}`)])
+  const health = (['healthz', 'livez', 'readyz'] as const).flatMap((group) => [
+    `/${group}`,
+    ...deps.checks[group].map(({ name }) => `/${group}/${name}`),
+  ])
   return [...deps.discovery.paths(), ...health, '/version', ...deps.extra.map(({ path }) => path.replace(/\/$/, ''))].sort()
 }
 
@@ -89,8 +93,17 @@ function discover(request: ServerRequest, plain: () => object, aggregated: { bod
       if (parameters.has('application/json') || parameters.has('*/*') || accept === '') break
       continue
     }
-    if (parameters.has('application/json') && parameters.has('g=apidiscovery.k8s.io') && parameters.has('v=v2') && parameters.has('as=APIGroupDiscoveryList')) {
-      const headers: [string, string][] = [['ETag', aggregated.etag], ['Vary', 'Accept'], ['Cache-Control', 'public']]
+    if (
+      parameters.has('application/json') &&
+      parameters.has('g=apidiscovery.k8s.io') &&
+      parameters.has('v=v2') &&
+      parameters.has('as=APIGroupDiscoveryList')
+    ) {
+      const headers: [string, string][] = [
+        ['ETag', aggregated.etag],
+        ['Vary', 'Accept'],
+        ['Cache-Control', 'public'],
+      ]
       if (header(request.exchange, 'if-none-match') === aggregated.etag) request.respond(304, headers, undefined)
       else request.respond(200, [['Content-Type', AGGREGATED], ...headers], aggregated.body)
       return true
@@ -105,7 +118,8 @@ function found(request: ServerRequest, make: () => object | undefined, anyMethod
   if (!anyMethod) onlyGet(request)
   const media = checkAccept(request, DISCOVERY_TYPES)
   if (media === 'application/yaml') request.respond(200, [['Content-Type', media]], encodeYaml(document as never))
-  else if (wantsPretty(request.query, request.userAgent)) request.respond(200, [['Content-Type', 'application/json']], `${JSON.stringify(document, null, 2)}\n`)
+  else if (wantsPretty(request.query, request.userAgent))
+    request.respond(200, [['Content-Type', 'application/json']], `${JSON.stringify(document, null, 2)}\n`)
   else request.respondJson(200, document)
   return true
 }

@@ -9,19 +9,30 @@ import { parseLabelSelector } from '../api/labels.ts'
 import type { Attributes, SelectorRequirement } from '../authorization/authorizer.ts'
 
 /** A selector that does not parse is reported, and authorizers treat it as absent. */
-export function selectorAttributes(fieldSelector: string, labelSelector: string): Pick<Attributes, 'fieldSelector' | 'labelSelector' | 'selectorErrors'> {
+export function selectorAttributes(
+  fieldSelector: string,
+  labelSelector: string,
+): Pick<Attributes, 'fieldSelector' | 'labelSelector' | 'selectorErrors'> {
   const attributes: { fieldSelector?: SelectorRequirement[]; labelSelector?: SelectorRequirement[]; selectorErrors?: string[] } = {}
   const errors: string[] = []
   if (fieldSelector !== '') {
     try {
-      attributes.fieldSelector = parseFieldSelector(fieldSelector).requirements.map(({ field, operator, value }) => ({ key: field, operator: operator === '!=' ? 'NotIn' : 'In', values: [value] }))
+      attributes.fieldSelector = parseFieldSelector(fieldSelector).requirements.map(({ field, operator, value }) => ({
+        key: field,
+        operator: operator === '!=' ? 'NotIn' : 'In',
+        values: [value],
+      }))
     } catch (error) {
       errors.push((error as Error).message)
     }
   }
   if (labelSelector !== '') {
     try {
-      attributes.labelSelector = parseLabelSelector(labelSelector).requirements.map(({ key, operator, values }) => ({ key, operator, values }))
+      attributes.labelSelector = parseLabelSelector(labelSelector).requirements.map(({ key, operator, values }) => ({
+        key,
+        operator,
+        values,
+      }))
     } catch (error) {
       errors.push((error as Error).message)
     }

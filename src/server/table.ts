@@ -26,7 +26,11 @@ export function includeObject(query: URLSearchParams): IncludeObject {
   const value = query.get('includeObject') ?? ''
   if (value === '' || value === 'Metadata') return 'Metadata'
   if (value === 'Object' || value === 'None') return value
-  throw failure(400, 'BadRequest', `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(value)}: must be 'Metadata', 'Object', 'None', or empty`)
+  throw failure(
+    400,
+    'BadRequest',
+    `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(value)}: must be 'Metadata', 'Object', 'None', or empty`,
+  )
 }
 
 export function tableColumns(definition: ResourceDefinition, world: World): object[] {
@@ -34,9 +38,18 @@ export function tableColumns(definition: ResourceDefinition, world: World): obje
   return columns.map(({ name, type, format = '', description = '', priority = 0 }) => ({ name, type, format, description, priority }))
 }
 
-export function tableRow(definition: ResourceDefinition, object: KubeObject, include: IncludeObject, version: string, world: World): TableRow {
+export function tableRow(
+  definition: ResourceDefinition,
+  object: KubeObject,
+  include: IncludeObject,
+  version: string,
+  world: World,
+): TableRow {
   const meta = object.metadata ?? {}
-  const cells = definition.table?.cells(object, { nowMs: world.clock.nowMs(), emulatedMinor: world.emulatedMinor }) ?? [meta.name ?? '', meta.creationTimestamp ?? '<unknown>']
+  const cells = definition.table?.cells(object, { nowMs: world.clock.nowMs(), emulatedMinor: world.emulatedMinor }) ?? [
+    meta.name ?? '',
+    meta.creationTimestamp ?? '<unknown>',
+  ]
   const row: TableRow = { cells, object: null }
   const conditions = definition.table?.conditions?.(object)
   if (conditions !== undefined) row.conditions = conditions

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest'
 import { builtinSchemas } from '../api/schemas.ts'
 import { layoutCodec } from '../cache/layout.ts'
 import { openCache } from '../cache/live-cache.ts'
-import { Registry } from '../registry/endpoint.ts'
 import { definitionOf } from '../registry/definitions.ts'
-import { manualClock } from '../storage/store.conformance.ts'
+import { Registry } from '../registry/endpoint.ts'
 import { memoryStore } from '../storage/memory.ts'
+import { manualClock } from '../storage/store.conformance.ts'
 import type { BodyStream } from './exchange.ts'
 import { PLAIN_JSON } from './negotiate.ts'
 import { startWatchStream } from './watch-stream.ts'
@@ -33,13 +33,19 @@ async function setUp({ takes = true } = {}) {
     },
   }
   const put = (name: string, payload = '') =>
-    store.create(`/registry/configmaps/x/${name}`, Buffer.from(`{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"${name}","namespace":"x"},"data":{"payload":"${payload}"}}`))
+    store.create(
+      `/registry/configmaps/x/${name}`,
+      Buffer.from(`{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"${name}","namespace":"x"},"data":{"payload":"${payload}"}}`),
+    )
   const events = () =>
     Buffer.concat(chunks)
       .toString()
       .split('\n')
       .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as { type: string; object: { metadata: { name?: string; resourceVersion: string; annotations?: object } } })
+      .map(
+        (line) =>
+          JSON.parse(line) as { type: string; object: { metadata: { name?: string; resourceVersion: string; annotations?: object } } },
+      )
   const watch = (options: { initial: boolean; timeoutMs?: number; bookmarks?: boolean }) => {
     const snapshot = resource.snapshot()
     return startWatchStream({

@@ -106,7 +106,8 @@ export function startWatchStream(options: WatchStreamOptions): WatchStream {
 
   if (watch.initial !== undefined) {
     const objects = watch.initial[Symbol.iterator]()
-    const bookmarkAtEnd = watch.options.sendInitialEvents === true && watch.options.allowWatchBookmarks && watch.options.resourceVersionMatch === 'NotOlderThan'
+    const bookmarkAtEnd =
+      watch.options.sendInitialEvents === true && watch.options.allowWatchBookmarks && watch.options.resourceVersionMatch === 'NotOlderThan'
     const queued = () => {
       const frames: Uint8Array[] = []
       let bytes = 0
@@ -141,7 +142,8 @@ export function startWatchStream(options: WatchStreamOptions): WatchStream {
       timers.push(clock.after(BOOKMARK_PERIOD_MS, period))
     }
     timers.push(clock.after(BOOKMARK_PERIOD_MS, period))
-    if (options.timeoutMs > LAST_BOOKMARK_MS) timers.push(clock.after(options.timeoutMs - LAST_BOOKMARK_MS, () => live && !ended && bookmark(false)))
+    if (options.timeoutMs > LAST_BOOKMARK_MS)
+      timers.push(clock.after(options.timeoutMs - LAST_BOOKMARK_MS, () => live && !ended && bookmark(false)))
   }
   return {
     get closed() {
@@ -172,7 +174,12 @@ function frameEncoder(endpoint: Endpoint, context: RenderContext): FrameEncoder 
     if (format.transform !== 'Table') return partialMetadata(whole, format.transformVersion)
     const shown = columns
     columns = null // only the first event of a stream carries them
-    return table(shown, [tableRow(endpoint.definition, whole, include, format.transformVersion, world)], { resourceVersion: object.metadata?.resourceVersion }, format.transformVersion)
+    return table(
+      shown,
+      [tableRow(endpoint.definition, whole, include, format.transformVersion, world)],
+      { resourceVersion: object.metadata?.resourceVersion },
+      format.transformVersion,
+    )
   }
   const frame = (type: string, object: object): Uint8Array => {
     if (!protobuf) return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), encodeObject(object as KubeObject), CLOSE])
@@ -193,8 +200,10 @@ function frameEncoder(endpoint: Endpoint, context: RenderContext): FrameEncoder 
       const revision = leftAt ?? cached.revision
       if (event === undefined || format.transform === 'Table') return ofCached(type, cached, revision)
       const id = `${endpoint.apiVersion}/${type}/${leftAt === undefined ? '' : 'left'}/${format.id}`
-      let bytes = event.frames.get(id)
-      if (bytes === undefined) event.frames.set(id, (bytes = ofCached(type, cached, revision)))
+      const known = event.frames.get(id)
+      if (known !== undefined) return known
+      const bytes = ofCached(type, cached, revision)
+      event.frames.set(id, bytes)
       return bytes
     },
     bookmark(revision, initialEnd) {
