@@ -1,0 +1,3 @@
+import { fuzzRequests } from './random-requests.ts'
+
+fuzzRequests({ runs: 30_000 })
