@@ -22,7 +22,7 @@ export function readSources(folder: string): Source[] {
   return paths.sort().map((path) => ({
     path,
     text: readFileSync(path, 'utf8'),
-    isTest: /\.(test|bench|conformance)\.ts$/.test(path) || path.includes('/testdata/'),
+    isTest: /\.(test|bench|conformance)\.ts$/.test(path) || /\/testdata[^/]*(\/|\.ts$)/.test(path),
   }))
 }
 
