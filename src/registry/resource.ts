@@ -231,6 +231,15 @@ export interface TableDefinition<T extends KubeObject> {
   conditions?(object: T): { type: string; status: string; reason: string; message: string }[] | undefined
 }
 
+/** Objects that the server keeps elsewhere than in the store. They are read and removed here, never written. */
+export interface Collection {
+  get(key: { namespace: string; name: string }): KubeObject | undefined
+  /** In an order that stays, oldest first; of all namespaces when that is `''`. The selector has been checked and is applied by the caller. */
+  list(namespace: string, fieldSelector: string): Iterable<KubeObject>
+  /** Resolves when it is durable. Throws a StatusError when the object may not go. */
+  remove(object: KubeObject): Promise<void>
+}
+
 export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   group: string
   version: string
@@ -258,6 +267,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   subresources?: Readonly<Record<string, Subresource<T>>>
   /** For resources that are only POSTed (reviews): instead of storage. */
   action?: ActionSubresource
+  /** For objects kept elsewhere: instead of storage. Of the verbs there are get, list, delete and deletecollection at most. */
+  collection?: Collection
   /** Warning on every request: `v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice`. */
   deprecated?: string
 }

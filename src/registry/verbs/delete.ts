@@ -25,7 +25,7 @@ const COLLECTION_PAGE = 10_000
 const DELETE_OPTIONS_SCHEMA = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions'
 
 export async function deleteOne(context: VerbContext, endpoint: Endpoint): Promise<Result> {
-  const options = deleteOptions(await optionsBody(context), context.query)
+  const options = await deletionOptions(context)
   const outcome = await deleteObject(context, endpoint, options)
   const code = !outcome.gone && options.orphanDependents === false ? 202 : 200
   return deletionResult(endpoint, outcome, code)
@@ -72,7 +72,13 @@ async function deleteOnce(context: VerbContext, endpoint: Endpoint, options: Del
   checkPreconditions(endpoint, context.name, object, options)
   const write = writeOf(context, context.name, options.dryRun)
   strategy.checkDelete?.(object, write)
-  const admission = admissionRequest(context, endpoint, 'DELETE', { name: context.name, object: undefined, oldObject: object, options: options.object, dryRun: options.dryRun })
+  const admission = admissionRequest(context, endpoint, 'DELETE', {
+    name: context.name,
+    object: undefined,
+    oldObject: object,
+    options: options.object,
+    dryRun: options.dryRun,
+  })
   await context.verbs.admission.admit(admission)
   await context.verbs.admission.validate(admission)
 
@@ -108,7 +114,12 @@ async function remove(context: VerbContext, endpoint: Endpoint, key: string, cac
 }
 
 /** Changes `object` to the state a deletion leaves it in, and says what to do with it. */
-function deletionPlan(endpoint: Endpoint, object: KubeObject, options: DeleteOptions, write: Write): 'remove' | 'mark' | 'markThenRemove' | 'unchanged' {
+function deletionPlan(
+  endpoint: Endpoint,
+  object: KubeObject,
+  options: DeleteOptions,
+  write: Write,
+): 'remove' | 'mark' | 'markThenRemove' | 'unchanged' {
   const { strategy } = endpoint.definition
   const meta = metaOf(object)
   const already = meta.deletionTimestamp !== undefined
@@ -172,7 +183,12 @@ function setCollectorFinalizers(endpoint: Endpoint, object: KubeObject, options:
   return true
 }
 
-function wants(options: DeleteOptions, present: readonly string[], finalizer: typeof ORPHAN | typeof FOREGROUND, otherwise: boolean): boolean {
+function wants(
+  options: DeleteOptions,
+  present: readonly string[],
+  finalizer: typeof ORPHAN | typeof FOREGROUND,
+  otherwise: boolean,
+): boolean {
   if (finalizer === ORPHAN && options.orphanDependents !== undefined) return options.orphanDependents
   if (options.propagationPolicy !== undefined) return options.propagationPolicy === (finalizer === ORPHAN ? 'Orphan' : 'Foreground')
   for (const one of present) if (one === ORPHAN || one === FOREGROUND) return one === finalizer
@@ -187,13 +203,25 @@ function checkPreconditions(endpoint: Endpoint, name: string, object: KubeObject
     if (endpoint.definition.strategy.holdsDeletion !== undefined) {
       throw conflict(endpoint.gr, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${meta.uid}`)
     }
-    throw conflict(of, name, `the UID in the precondition (${uid}) does not match the UID in record (${meta.uid}). The object might have been deleted and then recreated`)
+    throw conflict(
+      of,
+      name,
+      `the UID in the precondition (${uid}) does not match the UID in record (${meta.uid}). The object might have been deleted and then recreated`,
+    )
   }
   if (resourceVersion !== undefined && resourceVersion !== meta.resourceVersion) {
     if (endpoint.definition.strategy.holdsDeletion !== undefined) {
-      throw conflict(endpoint.gr, name, `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${meta.resourceVersion}`)
+      throw conflict(
+        endpoint.gr,
+        name,
+        `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${meta.resourceVersion}`,
+      )
     }
-    throw conflict(of, name, `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${meta.resourceVersion}). The object might have been modified`)
+    throw conflict(
+      of,
+      name,
+      `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${meta.resourceVersion}). The object might have been modified`,
+    )
   }
 }
 
@@ -209,6 +237,11 @@ export async function deleteCollection(context: VerbContext, endpoint: Endpoint)
     }
   }
   return list
+}
+
+/** From the body, or from the query when there is none. */
+export async function deletionOptions(context: VerbContext): Promise<DeleteOptions> {
+  return deleteOptions(await optionsBody(context), context.query)
 }
 
 async function optionsBody(context: VerbContext): Promise<KubeObject | undefined> {
@@ -235,5 +268,8 @@ function checkOptionsKind(bytes: Buffer): void {
     throw badRequest(`couldn't get version/kind; json parse error: ${(error as Error).message}`, { cause: error })
   }
   const { kind = 'DeleteOptions', apiVersion = 'v1' } = value ?? {}
-  if (kind !== 'DeleteOptions') throw badRequest(`no kind ${quote(String(kind))} is registered for version ${quote(String(apiVersion))} in scheme "k8s.io/apiserver/pkg/apis/meta/internalversion/scheme/register.go:33"`)
+  if (kind !== 'DeleteOptions')
+    throw badRequest(
+      `no kind ${quote(String(kind))} is registered for version ${quote(String(apiVersion))} in scheme "k8s.io/apiserver/pkg/apis/meta/internalversion/scheme/register.go:33"`,
+    )
 }

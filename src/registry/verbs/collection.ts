@@ -1,0 +1,144 @@
+/**
+ * The verbs on objects that are kept elsewhere than in the store: get, list in pages, delete of one and of many.
+ *
+ * @module
+ */
+import type { KubeObject } from '../../api/object.ts'
+import { badRequest, conflict, expired, notFound, type Status, success } from '../../api/status.ts'
+import type { CachedObject } from '../../cache/cache.ts'
+import { type Endpoint, objectKey } from '../endpoint.ts'
+import type { Collection } from '../resource.ts'
+import { admissionRequest, type ListResult, type Result, type StatusResult, type VerbContext } from './context.ts'
+import { deletionOptions } from './delete.ts'
+import { listOptions } from './list.ts'
+import type { DeleteOptions } from './options.ts'
+import { selection } from './selection.ts'
+
+/** Objects looked at or encoded before others may go on. */
+const AT_ONCE = 200
+
+export function getOfCollection(context: VerbContext, endpoint: Endpoint, collection: Collection): Result {
+  return { kind: 'object', code: 200, endpoint, object: found(context, endpoint, collection) }
+}
+
+export async function listOfCollection(context: VerbContext, endpoint: Endpoint, collection: Collection): Promise<ListResult> {
+  const options = listOptions(context.query, false)
+  const items: CachedObject[] = []
+  const result: ListResult = { kind: 'list', code: 200, endpoint, items, revision: context.verbs.world.cache.revision }
+  const after = options.continueToken === '' ? undefined : decodeContinue(options.continueToken)
+  let passed = after === undefined
+  for await (const { cached, matches } of selected(context, endpoint, collection)) {
+    if (!passed) {
+      passed = cached.key === after
+      continue
+    }
+    if (!matches) continue
+    if (options.limit > 0 && items.length === options.limit) {
+      result.continueToken = encodeContinue(items.at(-1)!.key)
+      return result
+    }
+    items.push(cached)
+  }
+  if (!passed) throw expired('The object that the continue token stands for is gone. Begin a new list without the token.')
+  return result
+}
+
+export async function deleteOfCollection(context: VerbContext, endpoint: Endpoint, collection: Collection): Promise<Result> {
+  const options = await deletionOptions(context)
+  const object = found(context, endpoint, collection)
+  await remove(context, endpoint, collection, object, options)
+  return removed(endpoint, object)
+}
+
+export async function deleteAllOfCollection(context: VerbContext, endpoint: Endpoint, collection: Collection): Promise<ListResult> {
+  const options = await deletionOptions(context)
+  const list = await listOfCollection(context, endpoint, collection)
+  for (const { object } of list.items) await remove(context, endpoint, collection, object, options)
+  return list
+}
+
+function found({ namespace, name }: VerbContext, endpoint: Endpoint, collection: Collection): KubeObject {
+  const object = collection.get({ namespace, name })
+  if (object === undefined) throw notFound(endpoint.gr, name)
+  return object
+}
+
+async function remove(
+  context: VerbContext,
+  endpoint: Endpoint,
+  collection: Collection,
+  object: KubeObject,
+  options: DeleteOptions,
+): Promise<void> {
+  const { name = '', uid } = object.metadata ?? {}
+  const wanted = options.preconditions.uid
+  if (wanted !== undefined && wanted !== uid)
+    throw conflict(endpoint.gr, name, `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${uid ?? ''}`)
+  const admission = admissionRequest(context, endpoint, 'DELETE', {
+    name,
+    object: undefined,
+    oldObject: object,
+    options: options.object,
+    dryRun: options.dryRun,
+  })
+  await context.verbs.admission.admit(admission)
+  await context.verbs.admission.validate(admission)
+  if (!options.dryRun) await collection.remove(object)
+}
+
+function removed(endpoint: Endpoint, object: KubeObject): StatusResult {
+  const { name = '', uid = '' } = object.metadata ?? {}
+  const details: NonNullable<Status['details']> = { name, group: endpoint.gr.group, kind: endpoint.gr.resource, uid }
+  return { kind: 'status', code: 200, status: success(details) }
+}
+
+/** All under the request's namespace and whether its selectors mean them. Others get their turn in between. */
+async function* selected(
+  context: VerbContext,
+  endpoint: Endpoint,
+  collection: Collection,
+): AsyncIterable<{ cached: CachedObject; matches: boolean }> {
+  const fieldSelector = context.query.get('fieldSelector') ?? ''
+  const wanted = selection(endpoint, {
+    namespace: context.namespace,
+    pathName: '',
+    labelSelector: context.query.get('labelSelector') ?? '',
+    fieldSelector,
+  })
+  let seen = 0
+  for (const object of collection.list(context.namespace, fieldSelector)) {
+    if (++seen % AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve))
+    const cached = standIn(endpoint, object, context.verbs.world.cache.revision)
+    yield { cached, matches: (wanted.onlyKey ?? cached.key) === cached.key && wanted.matches?.(cached) !== false }
+  }
+}
+
+/** As the cache would hold it. */
+function standIn(endpoint: Endpoint, object: KubeObject, revision: number): CachedObject {
+  const whole: KubeObject = { ...object, kind: endpoint.gvk.kind, apiVersion: endpoint.apiVersion }
+  const { namespace = '', name = '' } = object.metadata ?? {}
+  return {
+    key: objectKey(namespace, name),
+    revision,
+    object: whole,
+    decode: () => structuredClone(whole),
+    get bytes() {
+      const { kind, apiVersion, ...rest } = whole
+      return Buffer.from(JSON.stringify({ kind, apiVersion, ...rest }))
+    },
+  }
+}
+
+function encodeContinue(after: string): string {
+  return Buffer.from(JSON.stringify({ after })).toString('base64url')
+}
+
+function decodeContinue(token: string): string {
+  try {
+    const { after } = JSON.parse(Buffer.from(token, 'base64url').toString()) as { after?: unknown }
+    if (typeof after === 'string') return after
+  } catch {
+    // Refused below, like any other.
+  }
+  throw badRequest('invalid continue token: continue key is not valid')
+}
