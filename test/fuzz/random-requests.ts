@@ -245,7 +245,7 @@ const requests = collections.chain((collection) =>
 
 /** What kube-apiserver, too, calls an error of its own; it does likewise with strategic patches that it cannot make sense of. */
 const INTERNAL_ERRORS =
-  /resourceVersion should not be set on objects to be created|resourceVersion: Invalid value|failed to convert new object/
+  /resourceVersion should not be set on objects to be created|resourceVersion: Invalid value|failed to (convert new|create typed patch) object/
 
 /** What any answer of a Kubernetes API server is like; 504 is the answer to a version that does not exist yet. */
 function expectKubernetesForm(answer: Answer, method: string, type: string): void {
