@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { plainValue } from './json.ts'
-import { parseYaml, YamlError } from './yaml.ts'
+import { parseYaml, parseYamlDocuments, YamlError } from './yaml.ts'
 
 const value = (text: string): unknown => plainValue(parseYaml(text).tree)
 
@@ -51,6 +51,13 @@ describe('parseYaml()', () => {
   test('reads the first document, and nothing as null', () => {
     expect(value('a: 1\n---\nb: 2\n')).toEqual({ a: 1 })
     expect(value('')).toBeNull()
+  })
+
+  test('reads every document of a file, with anchors of its own', () => {
+    const all = (text: string) => parseYamlDocuments(text).map((tree) => plainValue(tree))
+    expect(all('# nothing\n')).toEqual([])
+    expect(all('---\na: &x 1\n---\n---\nb: [2]\n...\n')).toEqual([{ a: 1 }, null, { b: [2] }])
+    expect(() => parseYamlDocuments('a: &x 1\n---\nb: *x\n')).toThrow(YamlError)
   })
 
   test('keeps large integers exact', () => expect(value('a: 9007199254740993')).toEqual({ a: 9007199254740993n }))
