@@ -22,11 +22,12 @@ export interface SubjectRules {
   errors: string[]
 }
 
-export function subjectRules(model: AccessModel, user: RbacUser): SubjectRules {
+/** `namespaces`: beside what holds everywhere; all of them unless told otherwise. */
+export function subjectRules(model: AccessModel, user: RbacUser, namespaces: readonly string[] = model.namespacesOf(user)): SubjectRules {
   const errors = new Set<string>()
   const scopes: SubjectRules['scopes'] = []
   let everywhere: PolicyRule[] = []
-  for (const namespace of ['', ...model.namespacesOf(user)]) {
+  for (const namespace of ['', ...namespaces]) {
     const rules: SourcedRule[] = []
     model.index.visit(user, namespace, (grant, rule, error) => {
       if (grant.namespace !== namespace) return true

@@ -41,7 +41,7 @@ export type NearMiss =
   /** A binding of a role that allows it, of somebody whose name is nearly the user's. */
   | { kind: 'subject'; binding: BindingId; role: RoleId; subject: Subject; difference: string }
   /** A role that allows it and is there to be bound. */
-  | { kind: 'unbound'; role: RoleId; rules: number }
+  | { kind: 'unbound'; role: RoleId }
 
 /** `subresource`: the rule has the resource, with other subresources or without. */
 export type RulePart = 'verb' | 'apiGroup' | 'subresource' | 'resourceName' | 'path'
@@ -55,13 +55,14 @@ export interface Why {
   chains: GrantingChain[]
   /** Why some bindings gave nothing: upstream's words. */
   errors: string[]
-  /** On a denial, the nearest first. */
+  /** On a denial, the nearest first; roles that could be bound come last, the smallest of them first. */
   nearMisses: NearMiss[]
   suggestion?: Suggestion
 }
 
 /** More would hide the nearest. */
 const MOST_NEAR_MISSES = 10
+const MOST_ROLES = 3
 
 export function why(model: AccessModel, user: RbacUser, question: AccessQuestion): Why {
   const superuser = user.groups.includes(SUPERUSERS)
@@ -124,17 +125,23 @@ function nearMisses(model: AccessModel, user: RbacUser, question: AccessQuestion
       return true
     })
   }
+  const bindable: ModelRole[] = []
   for (const { role } of model.rolesAllowing(question)) {
     const { id } = role
     for (const binding of bindingsAt(role, question.namespace).flat()) found.push(...lookalikes(binding, id, user))
-    if (id.namespace === '' || id.namespace === question.namespace)
-      found.push({ kind: 'unbound', role: id, rules: role.rules?.rules.length ?? 0 })
+    // Kubernetes' own parts are not meant for others.
+    if ((id.namespace === '' || id.namespace === question.namespace) && !id.name.startsWith('system:')) bindable.push(role)
   }
-  return found
-    .map((miss, place) => ({ miss, place, distance: distanceOf(miss, model) }))
-    .sort((a, b) => a.distance - b.distance || a.place - b.place)
+  const nearest = found
+    .map((miss, place) => ({ miss, place }))
+    .sort((a, b) => distanceOf(a.miss) - distanceOf(b.miss) || a.place - b.place)
     .slice(0, MOST_NEAR_MISSES)
     .map(({ miss }) => miss)
+  const smallest = bindable
+    .map((role) => ({ role, breadth: breadthOf(role) }))
+    .sort((a, b) => a.breadth - b.breadth)
+    .slice(0, MOST_ROLES)
+  return [...nearest, ...smallest.map(({ role }): NearMiss => ({ kind: 'unbound', role: role.id }))]
 }
 
 /** Which single part of a rule stands in the way; empty where it is more than one, or nothing that is like what was asked. */
@@ -196,7 +203,7 @@ function differenceOf(
 
 const PART_DISTANCE: Readonly<Record<RulePart, number>> = { resourceName: 0, subresource: 2, apiGroup: 3, path: 2, verb: 4 }
 
-function distanceOf(miss: NearMiss, model: AccessModel): number {
+function distanceOf(miss: NearMiss): number {
   switch (miss.kind) {
     case 'missingRole':
       return 1
@@ -207,11 +214,21 @@ function distanceOf(miss: NearMiss, model: AccessModel): number {
     case 'namespace':
       return 6
     case 'unbound':
-      // A small role is more likely to be the one that somebody meant to bind; a bound one is at least in use.
-      return 10 + Math.min(miss.rules, 1000) + (isBound(model.role(miss.role.namespace, miss.role.name)) ? 0 : 1)
+      return 7
   }
 }
 
-function isBound(role: ModelRole | undefined): boolean {
-  return role !== undefined && (role.clusterBindings.length > 0 || role.namespacedBindings.size > 0)
+/** A star is taken for as many things as a cluster may have. */
+const STAR = 100
+
+/** How much a role allows, roughly: the one that somebody meant to bind is a small one. */
+function breadthOf({ rules }: ModelRole): number {
+  const width = (list: readonly string[] = []) => list.reduce((sum, one) => sum + (one.includes('*') ? STAR : 1), 0)
+  let breadth = 0
+  for (const { rule } of rules?.rules ?? []) {
+    const things = width(rule.apiGroups) * width(rule.resources)
+    // A list of names is less than everything.
+    breadth += width(rule.verbs) * (things / ((rule.resourceNames?.length ?? 0) > 0 ? 2 : 1) + width(rule.nonResourceURLs))
+  }
+  return breadth
 }

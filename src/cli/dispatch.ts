@@ -14,6 +14,10 @@ import { nearest } from './nearest.ts'
 const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Command> }>> = {
   up: { summary: 'Start a server with everything chosen for you', load: async () => (await import('./up.ts')).upCommand },
   serve: { summary: "Start a server by kube-apiserver's own flags", load: async () => (await import('./serve.ts')).serveCommand },
+  why: { summary: 'Say why somebody may do something, or what is missing', load: async () => (await import('./why.ts')).whyCommand },
+  'can-i': { summary: 'Answer whether somebody may do something', load: async () => (await import('./can-i.ts')).canICommand },
+  'who-can': { summary: 'List everybody who may do something', load: async () => (await import('./who-can.ts')).whoCanCommand },
+  rules: { summary: 'List everything that somebody may do', load: async () => (await import('./rules.ts')).rulesCommand },
   version: { summary: 'Print the version', load: async () => (await import('./versioncommand.ts')).versionCommand },
 }
 

@@ -1,0 +1,174 @@
+/**
+ * The commands about permissions against a running server, as a user has them.
+ */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import process from 'node:process'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { HttpsClient } from '../src/client/https-client.ts'
+import { loadClientConfig } from '../src/client/kubeconfig.ts'
+import { systemClock } from '../src/clock.ts'
+import { run } from './clients/run.ts'
+import { COMMAND, type Running, startServe } from './podpass.ts'
+
+let server: Running
+let kubeconfig: string
+let client: HttpsClient
+
+const RBAC = '/apis/rbac.authorization.k8s.io/v1'
+const podpass = (...args: string[]) => run(process.execPath, [COMMAND, ...args, '--kubeconfig', kubeconfig])
+const bot = ['--as', 'system:serviceaccount:production:deploy-bot']
+
+beforeAll(async () => {
+  server = await startServe('embedded')
+  kubeconfig = server.file('admin.kubeconfig')
+  client = new HttpsClient(loadClientConfig({ env: {}, cwd: '/', path: kubeconfig }), { clock: systemClock, userAgent: 'test' })
+  const make = (path: string, body: object) => client.call({ method: 'POST', path, body })
+  for (const name of ['production', 'monitoring', 'target-ns', 'source-ns']) await make('/api/v1/namespaces', { metadata: { name } })
+  await make('/api/v1/namespaces/production/serviceaccounts', { metadata: { name: 'deploy-bot' } })
+  await make(`${RBAC}/namespaces/production/roles`, {
+    metadata: { name: 'deployer' },
+    rules: [
+      { apiGroups: ['apps'], resources: ['deployments'], verbs: ['create', 'update', 'get'] },
+      { apiGroups: [''], resources: ['services'], verbs: ['create', 'update'] },
+    ],
+  })
+  const bind = (name: string, roleRef: object, account: { name: string; namespace: string }) => ({
+    metadata: { name },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', ...roleRef },
+    subjects: [{ kind: 'ServiceAccount', ...account }],
+  })
+  await make(
+    `${RBAC}/namespaces/production/rolebindings`,
+    bind('deploy', { kind: 'Role', name: 'deployer' }, { name: 'deploy-bot', namespace: 'production' }),
+  )
+  await make(
+    `${RBAC}/namespaces/target-ns/rolebindings`,
+    bind('cross', { kind: 'ClusterRole', name: 'view' }, { name: 'my-sa', namespace: 'source-ns' }),
+  )
+  await make(`${RBAC}/clusterroles`, {
+    metadata: { name: 'cluster-monitor' },
+    rules: [
+      { apiGroups: [''], resources: ['nodes', 'persistentvolumes', 'namespaces'], verbs: ['get', 'list', 'watch'] },
+      { apiGroups: ['metrics.k8s.io'], resources: ['pods', 'nodes'], verbs: ['get', 'list'] },
+    ],
+  })
+  await make(
+    `${RBAC}/clusterrolebindings`,
+    bind(
+      'cluster-monitor-binding',
+      { kind: 'ClusterRole', name: 'cluster-monitor' },
+      { name: 'monitoring-agent', namespace: 'monitoring' },
+    ),
+  )
+})
+afterAll(async () => {
+  client?.close()
+  await server?.stop()
+})
+
+describe('podpass can-i on a server', () => {
+  const agent = ['--as', 'system:serviceaccount:monitoring:monitoring-agent']
+  const mySa = ['--as', 'system:serviceaccount:source-ns:my-sa']
+  test.each<[string, string[], boolean]>([
+    ['S17: create deployments in production', [...bot, 'create', 'deploy', '-n', 'production'], true],
+    ['S17: update services in production', [...bot, 'update', 'svc', '-n', 'production'], true],
+    ['S17: not in default', [...bot, 'create', 'deploy', '-n', 'default'], false],
+    ['S28: not in kube-system', [...bot, 'list', 'pods', '-n', 'kube-system'], false],
+    [
+      'S17: the default account has no access',
+      ['--as', 'system:serviceaccount:production:default', 'get', 'pods', '-n', 'production'],
+      false,
+    ],
+    ['S40: list nodes', [...agent, 'list', 'nodes'], true],
+    ['S40: not create them', [...agent, 'create', 'nodes'], false],
+    ['S40: nodes of a group that is not served', [...agent, 'get', 'nodes.metrics.k8s.io'], true],
+    ['S41: in the target namespace', [...mySa, 'get', 'pods', '-n', 'target-ns'], true],
+    ['S41: not in its own', [...mySa, 'get', 'pods', '-n', 'source-ns'], false],
+    ['ourselves', ['*', '*'], true],
+  ])('%s', async (_, args, allowed) => {
+    expect(await podpass('can-i', ...args)).toMatchObject({ code: allowed ? 0 : 1, out: allowed ? 'yes\n' : 'no\n' })
+  })
+})
+
+describe('podpass why on a server', () => {
+  test('names the chain, and the aggregated role as the controller filled it', async () => {
+    const { code, out } = await podpass('why', ...bot, 'update', 'deployments', '-n', 'production')
+    expect({ code, out }).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(
+        /RoleBinding production\/deploy +ServiceAccount production\/deploy-bot +Role production\/deployer +create,update,get deployments\.apps\n/,
+      ),
+    })
+    const view = await podpass(
+      'why',
+      '--as',
+      'system:serviceaccount:source-ns:my-sa',
+      'get',
+      'pods',
+      '--subresource',
+      'log',
+      '-n',
+      'target-ns',
+      '-o',
+      'json',
+    )
+    expect(JSON.parse(view.out)).toMatchObject({
+      allowed: true,
+      chains: [{ role: { name: 'view' }, aggregatedFrom: ['system:aggregate-to-view'] }],
+      server: { allowed: true },
+    })
+  })
+
+  test('what --fix prints is accepted by the server and allows what was asked, and no more', async () => {
+    const asked = [...bot, 'get', 'secrets/registry', '-n', 'production']
+    expect((await podpass('can-i', ...asked)).code).toBe(1)
+    const { out } = await podpass('why', ...asked, '-o', 'json')
+    for (const object of JSON.parse(out).suggestion.objects) {
+      const path = `${RBAC}/namespaces/production/${object.kind.toLowerCase()}s`
+      await client.call({ method: 'POST', path, body: object })
+    }
+    expect((await podpass('can-i', ...asked)).code).toBe(0)
+    expect((await podpass('can-i', ...bot, 'get', 'secrets/other', '-n', 'production')).code).toBe(1)
+    expect((await podpass('why', ...asked, '--fix')).out).toBe('')
+  })
+
+  test('says so where the server decides by more than RBAC', async () => {
+    const { out } = await podpass('why', '--as', 'system:node:n1', '--as-group', 'system:nodes', 'get', 'nodes/n1')
+    expect(out).toMatch(/^no: .*(.*\n)*\nThe server itself says yes/)
+  })
+})
+
+test('podpass who-can and rules read a server by pages', async () => {
+  const { out } = await podpass('who-can', 'update', 'deployments', '-n', 'production', '-o', 'json')
+  expect(JSON.parse(out).serviceAccounts).toContainEqual(expect.objectContaining({ namespace: 'production', name: 'deploy-bot' }))
+  expect((await podpass('rules', ...bot)).out).toMatch(/\nproduction +services +create,update +RoleBinding production\/deploy\n/)
+})
+
+test('an identity that may not read RBAC still hears about itself, and why it hears no more', async () => {
+  const { status } = await client.call<{ status: { token: string } }>({
+    method: 'POST',
+    path: '/api/v1/namespaces/production/serviceaccounts/deploy-bot/token',
+    body: { spec: {} },
+  })
+  const path = join(server.folder, 'bot.kubeconfig')
+  const cluster = { server: server.url, 'certificate-authority': server.file('ca.crt') }
+  writeFileSync(
+    path,
+    JSON.stringify({
+      'current-context': 'bot',
+      clusters: [{ name: 'c', cluster }],
+      users: [{ name: 'u', user: { token: status.token } }],
+      contexts: [{ name: 'bot', context: { cluster: 'c', user: 'u', namespace: 'production' } }],
+    }),
+    { mode: 0o600 },
+  )
+  const asBot = (...args: string[]) => run(process.execPath, [COMMAND, ...args], { env: { KUBECONFIG: path } })
+  expect(await asBot('can-i', 'create', 'deploy')).toMatchObject({ code: 0, out: 'yes\n' })
+  expect(await asBot('can-i', 'delete', 'deploy')).toMatchObject({ code: 1, out: 'no\n' })
+  expect(await asBot('why', 'create', 'deploy')).toMatchObject({
+    code: 1,
+    out: '',
+    err: expect.stringMatching(/^podpass: .*roles.* is forbidden: User "system:serviceaccount:production:deploy-bot" cannot list/),
+  })
+})
