@@ -31,6 +31,17 @@ export interface AdmissionRequest {
   /** Adds a Warning header. */
   warn(text: string): void
   annotate(key: string, value: string): void
+  /** Aborts when the caller goes away or the request's deadline passes. */
+  signal?: AbortSignal | undefined
+  /** Set by a plugin that wants the mutating ones to run once more. */
+  reinvocation?: Reinvocation
+}
+
+/** @see apiserver/pkg/admission/interfaces.go, ReinvocationContext */
+export interface Reinvocation {
+  wanted: boolean
+  /** This is the second round, and the last. */
+  second: boolean
 }
 
 /** Refusals are thrown StatusErrors (`forbidden`, `invalid`, …). */

@@ -20,9 +20,23 @@ export function admissionChain(plugins: readonly AdmissionPlugin[]): AdmissionCh
   const validating = plugins.filter(({ validate }) => validate !== undefined)
   return {
     plugins,
-    admit: (request) => inTurn(mutating, request, 0, (plugin) => plugin.admit!(request)), // kept only with an `admit`
+    admit(request) {
+      const done = round(mutating, request)
+      return done === undefined ? again(mutating, request) : done.then(() => again(mutating, request))
+    },
     validate: (request) => inTurn(validating, request, 0, (plugin) => plugin.validate!(request)), // kept only with a `validate`
   }
+}
+
+function round(mutating: readonly AdmissionPlugin[], request: AdmissionRequest): void | Promise<void> {
+  return inTurn(mutating, request, 0, (plugin) => plugin.admit!(request)) // kept only with an `admit`
+}
+
+/** @see apiserver/pkg/admission/reinvocation.go */
+function again(mutating: readonly AdmissionPlugin[], request: AdmissionRequest): void | Promise<void> {
+  if (request.reinvocation?.wanted !== true) return
+  request.reinvocation.second = true
+  return round(mutating, request)
 }
 
 function inTurn(
