@@ -7,6 +7,11 @@ import { randomInt, randomUUID } from 'node:crypto'
 import { admissionChain } from '../admission/chain.ts'
 import type { ServedAs } from '../admission/ownerreferencespermission.ts'
 import { defaultAdmissionPlugins } from '../admission/plugins.ts'
+import type { WebhookDeps } from '../admission/webhook.ts'
+import { webhookClient } from '../admission/webhook-client.ts'
+import { mutatingAdmissionWebhook } from '../admission/webhook-mutating.ts'
+import { resolveService } from '../admission/webhook-service.ts'
+import { validatingAdmissionWebhook } from '../admission/webhook-validating.ts'
 import type { KubeObject } from '../api/object.ts'
 import { decodeProtobuf } from '../api/protobuf.ts'
 import { builtinSchemas } from '../api/schemas.ts'
@@ -36,6 +41,7 @@ import { legacyTokenClaims } from '../token/claims.ts'
 import { localSigner, type TokenIssuer } from '../token/issuer.ts'
 import { signingKeyFromPem } from '../token/keys.ts'
 import { authorizerOf, impersonation } from './access.ts'
+import { objectInterfaces } from './admission-objects.ts'
 import { announce, bootstrap } from './bootstrap.ts'
 import { Discovery } from './discovery.ts'
 import { createHandler, createInternalHandler, type Handle, type HandlerDeps } from './handler.ts'
@@ -99,6 +105,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   const access = registryAccess(() => verbs)
   world.registry = access
+  const webhooks = webhookClient((service) => resolveService(cache, service, Math.random))
+  const webhookDeps: WebhookDeps = {
+    cache,
+    objects: objectInterfaces(registry),
+    client: webhooks,
+    newUid: world.newUid,
+    failedOpen: (webhook, err) => log.warn({ webhook, err }, 'admission webhook failed, its policy is to go on'),
+  }
   const admission = admissionChain(
     defaultAdmissionPlugins(
       {
@@ -109,6 +123,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         randomSuffix: world.randomSuffix,
         servedAs: (apiVersion, kind) => servedAs(registry, apiVersion, kind),
         updateQuotaStatus: (key, change) => updateQuotaStatus(access, key, change),
+        more: [mutatingAdmissionWebhook(webhookDeps), validatingAdmissionWebhook(webhookDeps)],
         tolerationSeconds: { notReady: options.admission.defaultNotReadyTolerationSeconds, unreachable: options.admission.defaultUnreachableTolerationSeconds },
       },
       options.admission,
@@ -178,6 +193,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await announcement.withdraw()
       deps.longRunning.closeAll()
       await listener.close(graceMs)
+      webhooks.close()
       await cache.close()
       await store.close()
     },
