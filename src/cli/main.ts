@@ -1,9 +1,10 @@
 /**
- * The process around the command line: what `dist/podpass.js` runs.
+ * The process around the command line: what `dist/podpass.js` runs. On a thread of its own it is the worker that reads large bodies.
  *
  * @module
  */
 import process from 'node:process'
+import { isMainThread } from 'node:worker_threads'
 import type { Terminal } from './command.ts'
 import { main } from './dispatch.ts'
 
@@ -35,12 +36,18 @@ const terminal: Terminal = {
   },
 }
 
-main(process.argv.slice(2), terminal).then(
-  (code) => {
-    process.exitCode = code
-  },
-  (error: unknown) => {
-    process.stderr.write(`podpass: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
-    process.exit(1)
-  },
-)
+if (isMainThread) run()
+// Started again as a worker, in the one file that there is.
+else void import('../api/body-worker.ts')
+
+function run(): void {
+  main(process.argv.slice(2), terminal).then(
+    (code) => {
+      process.exitCode = code
+    },
+    (error: unknown) => {
+      process.stderr.write(`podpass: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+      process.exit(1)
+    },
+  )
+}

@@ -15,6 +15,7 @@ import {
   plainValue,
 } from '../json.ts'
 import { badRequest, quote } from '../status.ts'
+import { parseYaml, YamlError } from '../yaml.ts'
 import { isObject, type JsonObject } from './json-value.ts'
 
 export interface ReadPatch<T> {
@@ -26,6 +27,23 @@ export interface ReadPatch<T> {
 /** `validated`: fieldValidation is Warn or Strict; some refusals read differently then. */
 export interface ReadPatchOptions {
   validated: boolean
+}
+
+/** A configuration to apply, and a line for each key that came twice. */
+export interface AppliedConfiguration {
+  config: unknown
+  duplicates: string[]
+}
+
+/** What server-side apply gets, in YAML or JSON. Throws 400. */
+export function readApplied(body: Buffer): AppliedConfiguration {
+  try {
+    const { tree, duplicates } = parseYaml(decodeText(body))
+    return { config: plainValue(tree), duplicates }
+  } catch (error) {
+    if (!(error instanceof YamlError)) throw error
+    throw badRequest(`error decoding YAML: error converting YAML to JSON: ${error.message}`, { cause: error })
+  }
 }
 
 /** A merge patch: an object. Throws 400. */

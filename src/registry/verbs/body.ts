@@ -4,10 +4,12 @@
  * @see apiserver/pkg/endpoints/handlers/negotiation/negotiate.go, NegotiateInputSerializer
  * @module
  */
+import { readBody } from '../../api/body-work.ts'
 import { decodeBody, JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE } from '../../api/decode.ts'
 import type { GroupVersionKind, KubeObject } from '../../api/object.ts'
 import { groupVersion } from '../../api/object.ts'
 import type { StructType } from '../../api/schema.ts'
+import { builtinSchemas } from '../../api/schemas.ts'
 import { badRequest, failure } from '../../api/status.ts'
 import type { VerbContext } from './context.ts'
 import type { FieldValidation } from './options.ts'
@@ -22,7 +24,13 @@ export async function decodeRequestObject(
 ): Promise<KubeObject> {
   const mediaType = bodyType(context.contentType)
   const bytes = await context.body()
-  const decoded = decodeBody(bytes, mediaType, { schema: target.schema, gvk: target.gvk, strict: validation, source: context.verbs.registry.schemas })
+  const { schema, gvk } = target
+  const { schemas } = context.verbs.registry
+  // A worker knows the built-in schemas only.
+  const decoded =
+    schemas === builtinSchemas
+      ? await readBody(bytes, { kind: 'object', mediaType, schema: schema.name, gvk, strict: validation })
+      : decodeBody(bytes, mediaType, { schema, gvk, strict: validation, source: schemas })
   for (const warning of decoded.strictErrors) context.warn(warning)
   const sent = groupVersion(decoded.gvk.group, decoded.gvk.version)
   const expected = groupVersion(target.gvk.group, target.gvk.version)
@@ -35,5 +43,9 @@ export function bodyType(contentType: string): string {
   if (contentType === '' || contentType === JSON_TYPE) return JSON_TYPE
   const type = (contentType.split(';', 1)[0] as string).trim().toLowerCase()
   if (BODY_TYPES.includes(type)) return type
-  throw failure(415, 'UnsupportedMediaType', `the body of the request was in an unknown format - accepted media types include: ${BODY_TYPES.join(', ')}`)
+  throw failure(
+    415,
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format - accepted media types include: ${BODY_TYPES.join(', ')}`,
+  )
 }

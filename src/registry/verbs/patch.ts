@@ -5,8 +5,8 @@
  * @module
  */
 
+import { readBody } from '../../api/body-work.ts'
 import { invalidValue } from '../../api/field.ts'
-import { decodeText, plainValue } from '../../api/json.ts'
 import { apply as applyConfiguration, unconvertible } from '../../api/managedfields/apply.ts'
 import { trackUpdate } from '../../api/managedfields/track-update.ts'
 import { normalize } from '../../api/normalize.ts'
@@ -14,13 +14,12 @@ import { type GroupVersionKind, groupVersion, type KubeObject, metaOf } from '..
 import { goValue } from '../../api/patch/go-format.ts'
 import { applyJsonPatch } from '../../api/patch/json-patch.ts'
 import { applyMergePatch } from '../../api/patch/merge-patch.ts'
-import { readJsonPatch, readMergePatch, readStrategicMergePatch } from '../../api/patch/read-patch.ts'
+import type { AppliedConfiguration } from '../../api/patch/read-patch.ts'
 import { shownDocument } from '../../api/patch/shown-document.ts'
 import { applyStrategicMergePatch } from '../../api/patch/strategic-merge-patch.ts'
 import { typeMismatch } from '../../api/patch/type-mismatch.ts'
 import type { StructType } from '../../api/schema.ts'
 import { badRequest, conflict, failure, invalid, notFound } from '../../api/status.ts'
-import { type ParsedYaml, parseYaml } from '../../api/yaml.ts'
 import { type Endpoint, subresourceOf } from '../endpoint.ts'
 import type { ObjectSubresource, ViewSubresource } from '../resource.ts'
 import { authorizeCreate } from './authorize-create.ts'
@@ -47,7 +46,9 @@ export async function patch(context: VerbContext, endpoint: Endpoint): Promise<R
   if (subresource?.type === 'view') return patchView(context, endpoint, subresource, type, bytes, options)
   const sub = subresource as ObjectSubresource | undefined
   const strategy = sub?.strategy ?? endpoint.definition.strategy
-  const change = apply ? applier(context, endpoint, bytes, options, sub) : patcher(context, endpoint, type, bytes, options, sub)
+  const change = apply
+    ? applier(context, endpoint, await readBody(bytes, { kind: 'apply' }), options, sub)
+    : patcher(context, endpoint, await preparedPatch(type, bytes, options.fieldValidation, endpoint.schema, context), options, sub)
   return updateObject(context, endpoint, {
     options,
     strategy,
@@ -81,12 +82,10 @@ function patchType(contentType: string): PatchType {
 function patcher(
   context: VerbContext,
   endpoint: Endpoint,
-  type: PatchType,
-  bytes: Buffer,
+  patchOf: (before: KubeObject) => Patched,
   options: WriteOptions,
   sub: ObjectSubresource | undefined,
 ) {
-  const patchOf = preparedPatch(type, bytes, options.fieldValidation, endpoint.schema, context)
   return (current: KubeObject | undefined): KubeObject => {
     const before = current as KubeObject
     const object = checked(patchOf(before), endpoint, options.fieldValidation, context)
@@ -107,33 +106,49 @@ interface Patched {
   mismatch?: () => string | undefined
 }
 
-/** Decodes the patch once; the answer applies it to any state of the object. */
-function preparedPatch(
+/** Decodes the patch once; the answer applies it to any state of the object. One that cannot be read is refused when it is to be applied. */
+async function preparedPatch(
   type: PatchType,
   bytes: Buffer,
   validation: FieldValidation,
   schema: StructType,
   context: VerbContext,
-): (before: KubeObject) => Patched {
-  const strict = validation !== 'Ignore'
+): Promise<(before: KubeObject) => Patched> {
+  try {
+    return await readPatch(type, bytes, validation, schema, context)
+  } catch (error) {
+    return () => {
+      throw error
+    }
+  }
+}
+
+async function readPatch(
+  type: PatchType,
+  bytes: Buffer,
+  validation: FieldValidation,
+  schema: StructType,
+  context: VerbContext,
+): Promise<(before: KubeObject) => Patched> {
+  const validated = validation !== 'Ignore'
   const { schemas } = context.verbs.registry
   switch (type) {
     case 'application/json-patch+json': {
-      const { patch, strictErrors } = readJsonPatch(bytes, { validated: strict })
+      const { patch, strictErrors } = await readBody(bytes, { kind: 'json', validated })
       return (before) => {
         const document = applyJsonPatch(before, patch)
         return { document, strictErrors, show: () => shownDocument(document, before, schema, schemas) }
       }
     }
     case 'application/merge-patch+json': {
-      const { patch, strictErrors } = readMergePatch(bytes, { validated: strict })
+      const { patch, strictErrors } = await readBody(bytes, { kind: 'merge', validated })
       return (before) => {
         const document = applyMergePatch(before, patch)
         return { document, strictErrors, show: () => shownDocument(document, before, schema, schemas) }
       }
     }
     default: {
-      const { patch, strictErrors } = readStrategicMergePatch(bytes)
+      const { patch, strictErrors } = await readBody(bytes, { kind: 'strategic' })
       return (before) => {
         const document = applyStrategicMergePatch(before, patch, schema, schemas)
         return { document, strictErrors, mismatch: () => typeMismatch(schema, document, schemas), show: () => goValue(patch) }
@@ -178,12 +193,10 @@ function checkKind(document: KubeObject, gvk: GroupVersionKind): void {
 function applier(
   context: VerbContext,
   endpoint: Endpoint,
-  bytes: Buffer,
+  { config, duplicates }: AppliedConfiguration,
   options: WriteOptions & { force: boolean | undefined },
   sub: ObjectSubresource | undefined,
 ) {
-  const parsed = parseApplied(bytes)
-  const config = plainValue(parsed.tree)
   return (current: KubeObject | undefined): KubeObject => {
     const applied = { config: structuredClone(config) as KubeObject, gvk: endpoint.gvk }
     const merged = applyConfiguration({
@@ -197,20 +210,12 @@ function applier(
     })
     const object = decodedAs(endpoint.schema, merged, applied, context)
     applyDefaults(endpoint, object)
-    if (parsed.duplicates.length > 0 && options.fieldValidation === 'Strict') {
-      const lines = parsed.duplicates.map((line) => `  ${line}`).join('\n')
+    if (duplicates.length > 0 && options.fieldValidation === 'Strict') {
+      const lines = duplicates.map((line) => `  ${line}`).join('\n')
       throw badRequest(`error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n${lines}`)
     }
-    if (options.fieldValidation === 'Warn') for (const duplicate of parsed.duplicates) context.warn(duplicate)
+    if (options.fieldValidation === 'Warn') for (const duplicate of duplicates) context.warn(duplicate)
     return object
-  }
-}
-
-function parseApplied(bytes: Buffer): ParsedYaml {
-  try {
-    return parseYaml(decodeText(bytes))
-  } catch (error) {
-    throw badRequest(`error decoding YAML: error converting YAML to JSON: ${(error as Error).message}`, { cause: error })
   }
 }
 
@@ -228,7 +233,7 @@ function decodedAs(
   }
 }
 
-function patchView(
+async function patchView(
   context: VerbContext,
   endpoint: Endpoint,
   view: ViewSubresource,
@@ -239,18 +244,17 @@ function patchView(
   const schema = viewSchema(context, view)
   const apiVersion = groupVersion(view.kind.group, view.kind.version)
   const manager = fieldManager(context, options)
+  if (type === 'application/apply-patch+yaml') {
+    const { config } = await readBody(bytes, { kind: 'apply' })
+    return writeView(context, endpoint, view, options, (present) => {
+      const applied = { config: structuredClone(config) as KubeObject, gvk: view.kind }
+      const request = { ...manager, ...applied, live: present, force: options.force === true, apiVersion, schema }
+      return decodedAs(schema, applyConfiguration(request), applied, context)
+    })
+  }
+  const patchOf = await preparedPatch(type, bytes, options.fieldValidation, schema, context)
   return writeView(context, endpoint, view, options, (present) => {
-    if (type === 'application/apply-patch+yaml') {
-      const applied = { config: plainValue(parseApplied(bytes).tree) as KubeObject, gvk: view.kind }
-      return decodedAs(
-        schema,
-        applyConfiguration({ ...manager, ...applied, live: present, force: options.force === true, apiVersion, schema }),
-        applied,
-        context,
-      )
-    }
-    const patched = preparedPatch(type, bytes, options.fieldValidation, schema, context)(present)
-    const object = checked(patched, { gvk: view.kind, schema }, options.fieldValidation, context)
+    const object = checked(patchOf(present), { gvk: view.kind, schema }, options.fieldValidation, context)
     object.kind = view.kind.kind
     object.apiVersion = apiVersion
     metaOf(object)
