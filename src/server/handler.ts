@@ -80,6 +80,8 @@ const NOBODY: UserInfo = { username: '', groups: [] }
 const NO_QUERY = new URLSearchParams()
 const NO_INFO = requestInfo('GET', '/', NO_QUERY)
 const MAX_AUDIT_ID = 1024
+const AUTHENTICATION_RESULTS = { user: 'success', refused: 'error', none: 'failure' } as const
+const AUTHORIZATION_RESULTS = { allow: 'allowed', deny: 'denied', noOpinion: 'no-opinion' } as const
 
 export type Handle = (exchange: Exchange) => void
 
@@ -113,14 +115,14 @@ async function run(request: Request): Promise<void> {
   const user = deps.impersonate(request, request.user)
   request.user = user instanceof Promise ? await user : user
   if (deps.fairness !== undefined) {
-    const ticket = deps.fairness.admit(request.user, request.info)
+    const ticket = deps.fairness.admit(request)
     request.ticket = ticket instanceof Promise ? await ticket : ticket
     if (!request.ticket.admitted) {
       request.respond(
         429,
         [
           ['Content-Type', 'text/plain; charset=utf-8'],
-          ['Retry-After', '1'],
+          ['Retry-After', String(request.ticket.retryAfterSeconds)],
           ['X-Content-Type-Options', 'nosniff'],
         ],
         'Too many requests, please try again later.\n',
@@ -128,12 +130,14 @@ async function run(request: Request): Promise<void> {
       return
     }
   }
+  deps.observer.executing(request)
   try {
     const allowed = authorize(request)
     if (allowed instanceof Promise) await allowed
     const done = route(request)
     if (done instanceof Promise) await done
   } finally {
+    deps.observer.finished(request)
     request.ticket?.release()
   }
 }
@@ -158,6 +162,11 @@ function authenticate(request: Request): void | Promise<void> {
 }
 
 function accept(request: Request, credentials: Credentials, outcome: Awaited<ReturnType<Authenticator['authenticate']>>): void {
+  request.deps.observer.authenticated(
+    AUTHENTICATION_RESULTS[outcome.outcome],
+    outcome.outcome === 'user' ? outcome.user.username : '',
+    request.startedAt,
+  )
   switch (outcome.outcome) {
     case 'user':
       request.user = outcome.user
@@ -178,11 +187,15 @@ function accept(request: Request, credentials: Credentials, outcome: Awaited<Ret
 
 function authorize(request: Request): void | Promise<void> {
   const attributes = attributesOf(request)
+  const startedMs = performance.now()
   const answer = request.deps.authorizer.authorize(attributes)
-  return answer instanceof Promise ? answer.then((settled) => decide(request, attributes, settled)) : decide(request, attributes, answer)
+  return answer instanceof Promise
+    ? answer.then((settled) => decide(request, attributes, settled, startedMs))
+    : decide(request, attributes, answer, startedMs)
 }
 
-function decide(request: Request, attributes: Attributes, answer: Awaited<ReturnType<Authorizer['authorize']>>): void {
+function decide(request: Request, attributes: Attributes, answer: Awaited<ReturnType<Authorizer['authorize']>>, startedMs: number): void {
+  request.deps.observer.authorized(AUTHORIZATION_RESULTS[answer.decision], startedMs)
   request.annotations['authorization.k8s.io/decision'] = answer.decision === 'allow' ? 'allow' : 'forbid'
   request.annotations['authorization.k8s.io/reason'] = answer.reason
   if (answer.decision !== 'allow') throw forbiddenError(attributes, answer.reason)
@@ -315,11 +328,7 @@ class Request implements ServerRequest {
   respond(code: number, headers: HeaderList, body: Uint8Array | string | undefined): void {
     headers.push(['Audit-Id', this.auditId])
     if (!headers.some(([name]) => name === 'Cache-Control')) headers.push(['Cache-Control', 'no-cache, private'])
-    if (this.ticket !== undefined)
-      headers.push(
-        ['X-Kubernetes-Pf-Flowschema-Uid', this.ticket.flowSchemaUid],
-        ['X-Kubernetes-Pf-Prioritylevel-Uid', this.ticket.priorityLevelUid],
-      )
+    pushTicketHeaders(headers, this.ticket)
     if (this.#warnings !== undefined) for (const warning of this.#warnings.headers()) headers.push(['Warning', warning])
     this.deps.observer.answered(this, code, body === undefined ? 0 : body.length)
     this.exchange.respond(code, headers, body)
@@ -337,6 +346,12 @@ class Request implements ServerRequest {
       text,
     )
   }
+}
+
+/** Which flow schema and priority level the request was counted with. */
+export function pushTicketHeaders(headers: HeaderList, ticket: Ticket | undefined): void {
+  if (ticket?.flowSchemaUid === undefined || ticket.priorityLevelUid === undefined) return
+  headers.push(['X-Kubernetes-Pf-Flowschema-Uid', ticket.flowSchemaUid], ['X-Kubernetes-Pf-Prioritylevel-Uid', ticket.priorityLevelUid])
 }
 
 /** Escapes are bytes; what is no escape stays as it is. `%2F` becomes a slash, as in Go. */

@@ -18,7 +18,7 @@ import { update } from '../registry/verbs/update.ts'
 import { watchObjects } from '../registry/verbs/watch.ts'
 import { gzipLarge } from './compress.ts'
 import { type HeaderList, header } from './exchange.ts'
-import { pageNotFound, requestedTimeoutMs, type ServerRequest } from './handler.ts'
+import { pageNotFound, pushTicketHeaders, requestedTimeoutMs, type ServerRequest } from './handler.ts'
 import { type Format, negotiate, wantsPretty } from './negotiate.ts'
 import { connectToPod, notServed } from './pod-connect.ts'
 import { renderResult } from './render.ts'
@@ -253,11 +253,7 @@ async function watch(request: ServerRequest, endpoint: Endpoint, pathName: strin
     ['Audit-Id', request.auditId],
     ['Cache-Control', 'no-cache, private'],
   ]
-  if (request.ticket !== undefined)
-    headers.push(
-      ['X-Kubernetes-Pf-Flowschema-Uid', request.ticket.flowSchemaUid],
-      ['X-Kubernetes-Pf-Prioritylevel-Uid', request.ticket.priorityLevelUid],
-    )
+  pushTicketHeaders(headers, request.ticket)
   for (const warning of request.warnings.headers()) headers.push(['Warning', warning])
   // Its place among the fair limits was for the start; a stream may last for an hour.
   request.ticket?.release()

@@ -34,6 +34,7 @@ import { Registry } from '../registry/endpoint.ts'
 import type { RegistryAccess, ResourceDefinition, World } from '../registry/resource.ts'
 import { servedDefinitions } from '../registry/served.ts'
 import type { Verbs } from '../registry/verbs/context.ts'
+import type { RequestInfo } from './request-info.ts'
 import { KeyedQueue } from '../registry/verbs/keyed-queue.ts'
 import { openEmbeddedStore } from '../storage/embedded/embedded-store.ts'
 import type { Store } from '../storage/store.ts'
@@ -44,22 +45,28 @@ import { authorizerOf, impersonation } from './access.ts'
 import { objectInterfaces } from './admission-objects.ts'
 import { announce, bootstrap } from './bootstrap.ts'
 import { Discovery } from './discovery.ts'
+import { type Fairness } from './fairness.ts'
+import { followFlowControl } from './fairness-config.ts'
+import { PriorityAndFairness } from './fairness-control.ts'
+import { inflightLimits } from './fairness-inflight.ts'
 import { createHandler, createInternalHandler, type Handle, type HandlerDeps } from './handler.ts'
 import { healthChecks } from './health.ts'
 import { identityOf } from './identity.ts'
 import { listen } from './listener.ts'
 import { LongRunning } from './long-running.ts'
 import { localClients } from './local-client.ts'
+import { metricsRoute, readOffMetrics, ServerMetrics } from './metrics.ts'
+import { AdmissionMetrics } from './metrics-admission.ts'
+import { Families } from './metrics-families.ts'
+import { measuredStore } from './metrics-store.ts'
 import { oidcRoutes } from './oidc-routes.ts'
 import { OpenAPIDocuments } from './openapi-documents.ts'
 import { openapiRoutes } from './openapi-routes.ts'
-import type { RequestObserver } from './observe.ts'
 import { controllerSelected, type ServerLog, type ServerOptions, type StoreOptions } from './options.ts'
 import { pathRoutes } from './routes.ts'
 
 const SAFE_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789'
 const SILENT: ServerLog = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
-const UNOBSERVED: RequestObserver = { answered: () => {}, watching: () => ({ event: () => {}, ended: () => {} }) }
 
 export interface RunningServer {
   /** `https://127.0.0.1:6443`. */
@@ -82,6 +89,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   const { keys, issuer, chain } = identityOf(options, cache, clock)
   const registry = new Registry(builtinSchemas)
+  const families = new Families()
   const authorizer: { current: Authorizer } = { current: alwaysDenyAuthorizer }
   const world: World = {
     cache,
@@ -113,8 +121,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     newUid: world.newUid,
     failedOpen: (webhook, err) => log.warn({ webhook, err }, 'admission webhook failed, its policy is to go on'),
   }
-  const admission = admissionChain(
-    defaultAdmissionPlugins(
+  const admissionMetrics = new AdmissionMetrics(families)
+  const plugins = defaultAdmissionPlugins(
       {
         cache,
         clock,
@@ -127,22 +135,25 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         tolerationSeconds: { notReady: options.admission.defaultNotReadyTolerationSeconds, unreachable: options.admission.defaultUnreachableTolerationSeconds },
       },
       options.admission,
-    ),
-  )
-  const verbs: Verbs = { registry, store, world, admission, queue: new KeyedQueue(), access }
+    )
+  const admission = admissionMetrics.chain(admissionChain(plugins.map((plugin) => admissionMetrics.plugin(plugin))))
+  const verbs: Verbs = { registry, store: measuredStore(store, registry, families), world, admission, queue: new KeyedQueue(), access }
   const discovery = new Discovery(registry)
   const readiness = { ready: false, stopping: false }
   const checks = healthChecks(cache, readiness)
   let port = options.securePort
   const address = () => `${options.externalHostname ?? options.bindAddress}:${port}`
+  const fair = options.enablePriorityAndFairness ? priorityAndFairness(options, registry, clock, families) : undefined
+  const fairness: Fairness = fair ?? inflightLimits(options.maxRequestsInflight, options.maxMutatingRequestsInflight)
+  readOffMetrics(families, { registry, cache, emulatedMinor: options.emulatedMinor })
   const deps: HandlerDeps = {
     verbs,
     authenticator: chain,
     authorizer: world.authorizer,
     impersonate: impersonation(new Impersonator(world.authorizer)),
-    fairness: undefined,
-    observer: UNOBSERVED,
-    paths: pathRoutes({ discovery, serverAddress: address, emulatedMinor: options.emulatedMinor, checks, extra: [...openapiRoutes(new OpenAPIDocuments(registry)), ...oidcRoutes({ issuer: issuer.issuer, jwksUri: options.serviceAccount.jwksURI, externalAddress: address(), keys }, log)] }),
+    fairness,
+    observer: new ServerMetrics(registry, families),
+    paths: pathRoutes({ discovery, serverAddress: address, emulatedMinor: options.emulatedMinor, checks, extra: [metricsRoute(families), ...openapiRoutes(new OpenAPIDocuments(registry)), ...oidcRoutes({ issuer: issuer.issuer, jwksUri: options.serviceAccount.jwksURI, externalAddress: address(), keys }, log)] }),
     clock,
     log,
     requestTimeoutMs: options.requestTimeoutSeconds * 1000,
@@ -155,6 +166,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const clients = localClients(() => internal)
   const system = { registry: access, cache, client: clients.as({ username: 'system:apiserver', groups: ['system:masters'] }, 'kube-apiserver'), clock, log, signal: ended.signal }
   await bootstrap(system, options, servedGroupVersions(registry))
+  if (fair !== undefined) followFlowControl(cache, fair, ended.signal)
   const listener = await listen({ host: options.bindAddress, port: options.securePort, certificate: options.tls.certificate, key: options.tls.key, handle: handler })
   port = listener.port
   const announcement = await announce(system, options, port, store)
@@ -231,6 +243,18 @@ function decodeForeign(value: Uint8Array): KubeObject {
   const object = decodeProtobuf(Buffer.from(value.buffer, value.byteOffset, value.byteLength))
   if (object === undefined) throw new TypeError('a stored object is of a kind that is not known')
   return object
+}
+
+function priorityAndFairness(options: ServerOptions, registry: Registry, clock: Clock, families: Families): PriorityAndFairness {
+  return new PriorityAndFairness({
+    totalSeats: options.maxRequestsInflight + options.maxMutatingRequestsInflight,
+    clock,
+    monotonicMs: () => performance.now(),
+    requestTimeoutMs: options.requestTimeoutSeconds * 1000,
+    objectsListed: ({ group, version, resource, namespace }: RequestInfo) =>
+      registry.endpoint(group, version, resource)?.cache?.snapshot().count(namespace === '' ? '' : `${namespace}/`) ?? 0,
+    families,
+  })
 }
 
 function servedGroupVersions(registry: Registry): { group: string; version: string }[] {
