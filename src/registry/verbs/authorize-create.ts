@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { forbiddenError } from '../../authorization/forbidden.ts'
+
 import type { Attributes } from '../../authorization/authorizer.ts'
+import { forbiddenError } from '../../authorization/forbidden.ts'
 import type { Endpoint } from '../endpoint.ts'
 import type { VerbContext } from './context.ts'
 

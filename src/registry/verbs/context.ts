@@ -3,9 +3,10 @@
  *
  * @module
  */
+
+import type { AdmissionRequest, Operation } from '../../admission/admission.ts'
 import type { KubeObject } from '../../api/object.ts'
 import type { Status } from '../../api/status.ts'
-import type { AdmissionRequest, Operation } from '../../admission/admission.ts'
 import type { UserInfo } from '../../authentication/user.ts'
 import type { CachedObject } from '../../cache/cache.ts'
 import type { Store } from '../../storage/store.ts'

@@ -4,14 +4,15 @@
  * @see apiserver/pkg/endpoints/handlers/create.go
  * @module
  */
-import type { Endpoint } from '../endpoint.ts'
-import type { ActionSubresource } from '../resource.ts'
-import { decodeRequestObject } from './body.ts'
-import { admissionRequest, type Result, type VerbContext } from './context.ts'
+
 import { applySchemaDefaults } from '../../api/defaults.ts'
 import { trackUpdate } from '../../api/managedfields/track-update.ts'
 import { groupVersion, metaOf } from '../../api/object.ts'
 import type { Status } from '../../api/status.ts'
+import type { Endpoint } from '../endpoint.ts'
+import type { ActionSubresource } from '../resource.ts'
+import { decodeRequestObject } from './body.ts'
+import { admissionRequest, type Result, type VerbContext } from './context.ts'
 import { matchNamespace, writeOptions } from './options.ts'
 import { applyDefaults, createObject, fieldManager } from './write.ts'
 
@@ -38,9 +39,21 @@ export async function createAction(context: VerbContext, endpoint: Endpoint, act
     delete meta.deletionGracePeriodSeconds
   }
   matchNamespace(object, context.namespace)
-  trackUpdate({ ...fieldManager(context, options), before: undefined, after: object, schema, apiVersion: groupVersion(action.kind.group, action.kind.version) })
+  trackUpdate({
+    ...fieldManager(context, options),
+    before: undefined,
+    after: object,
+    schema,
+    apiVersion: groupVersion(action.kind.group, action.kind.version),
+  })
   const admission = {
-    ...admissionRequest(context, endpoint, 'CREATE', { name: context.name === '' ? (meta.name ?? '') : context.name, object, oldObject: undefined, options: options.object, dryRun: options.dryRun }),
+    ...admissionRequest(context, endpoint, 'CREATE', {
+      name: context.name === '' ? (meta.name ?? '') : context.name,
+      object,
+      oldObject: undefined,
+      options: options.object,
+      dryRun: options.dryRun,
+    }),
     kind: action.kind,
   }
   await context.verbs.admission.admit(admission)

@@ -31,7 +31,8 @@ function read(context: VerbContext, endpoint: Endpoint): Result {
   if (cached === undefined) throw notFound(endpoint.gr, context.name)
   if (context.subresource !== '') {
     const subresource = subresourceOf(endpoint, context.subresource)
-    if (subresource?.type === 'view') return { kind: 'view', code: 200, schema: subresource.schema, object: subresource.view(decodeAt(endpoint, cached)) }
+    if (subresource?.type === 'view')
+      return { kind: 'view', code: 200, schema: subresource.schema, object: subresource.view(decodeAt(endpoint, cached)) }
   }
   return { kind: 'object', code: 200, endpoint, cached }
 }

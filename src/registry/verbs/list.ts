@@ -4,9 +4,10 @@
  * @see apiserver/pkg/storage/{continue.go,etcd3/store.go}, apimachinery/pkg/apis/meta/internalversion/validation/validation.go
  * @module
  */
-import { parseJson } from '../../api/json.ts'
+
 import { type FieldError, forbiddenField, notSupported } from '../../api/field.ts'
-import { badRequest, expired, failure, invalid, quote, StatusError } from '../../api/status.ts'
+import { parseJson } from '../../api/json.ts'
+import { badRequest, expired, failure, invalid, quote, type StatusError } from '../../api/status.ts'
 import type { CachedObject, Snapshot } from '../../cache/cache.ts'
 import type { Endpoint } from '../endpoint.ts'
 import type { ListResult, VerbContext } from './context.ts'
@@ -58,9 +59,12 @@ function listErrors(options: ListOptions): FieldError[] {
   const errors: FieldError[] = []
   const match = options.resourceVersionMatch
   if (match !== '') {
-    if (options.resourceVersion === '') errors.push(forbiddenField('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided'))
-    if (options.continueToken !== '') errors.push(forbiddenField('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'))
-    if (match !== 'Exact' && match !== 'NotOlderThan') errors.push(notSupported('resourceVersionMatch', match, ['Exact', 'NotOlderThan', '']))
+    if (options.resourceVersion === '')
+      errors.push(forbiddenField('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided'))
+    if (options.continueToken !== '')
+      errors.push(forbiddenField('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'))
+    if (match !== 'Exact' && match !== 'NotOlderThan')
+      errors.push(notSupported('resourceVersionMatch', match, ['Exact', 'NotOlderThan', '']))
     if (match === 'Exact' && options.resourceVersion === '0') {
       errors.push(forbiddenField('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
     }
@@ -76,9 +80,13 @@ function watchErrors(options: ListOptions): FieldError[] {
     errors.push(forbiddenField('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'))
   }
   if (match !== '') {
-    if (options.sendInitialEvents === undefined) errors.push(forbiddenField('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'))
+    if (options.sendInitialEvents === undefined)
+      errors.push(
+        forbiddenField('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'),
+      )
     if (match !== 'NotOlderThan') errors.push(notSupported('resourceVersionMatch', match, ['NotOlderThan']))
-    if (options.continueToken !== '') errors.push(forbiddenField('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'))
+    if (options.continueToken !== '')
+      errors.push(forbiddenField('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'))
   }
   return errors
 }
@@ -106,7 +114,12 @@ export async function listObjects(context: VerbContext, endpoint: Endpoint, boun
 }
 
 /** The state to list, and where in it to begin. */
-async function moment(context: VerbContext, endpoint: Endpoint, options: ListOptions, wanted: Selection): Promise<{ snapshot: Snapshot; start: string }> {
+async function moment(
+  context: VerbContext,
+  endpoint: Endpoint,
+  options: ListOptions,
+  wanted: Selection,
+): Promise<{ snapshot: Snapshot; start: string }> {
   const { cache } = requireStorage(context, endpoint)
   const { resourceVersion, resourceVersionMatch: match } = options
   if (options.continueToken !== '') {

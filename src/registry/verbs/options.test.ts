@@ -24,12 +24,28 @@ describe('writeOptions()', () => {
     expect(writeOptions(query(''), 'CreateOptions')).toMatchObject({ dryRun: false, fieldValidation: 'Warn', fieldManager: '' })
   })
   const refused: [text: string, kind: 'CreateOptions' | 'PatchOptions', apply: boolean, message: string][] = [
-    ['dryRun=x', 'CreateOptions', false, 'CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: ["x"]: supported values: "All"'],
-    ['fieldValidation=x', 'CreateOptions', false, 'CreateOptions.meta.k8s.io "" is invalid: fieldValidation: Unsupported value: "x": supported values: "", "Ignore", "Strict", "Warn"'],
-    ['force=true', 'PatchOptions', false, 'PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch'],
+    [
+      'dryRun=x',
+      'CreateOptions',
+      false,
+      'CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: ["x"]: supported values: "All"',
+    ],
+    [
+      'fieldValidation=x',
+      'CreateOptions',
+      false,
+      'CreateOptions.meta.k8s.io "" is invalid: fieldValidation: Unsupported value: "x": supported values: "", "Ignore", "Strict", "Warn"',
+    ],
+    [
+      'force=true',
+      'PatchOptions',
+      false,
+      'PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch',
+    ],
     ['', 'PatchOptions', true, 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch'],
   ]
-  for (const [text, kind, apply, message] of refused) test(`refuses ?${text} of ${kind}`, () => expect(() => writeOptions(query(text), kind, apply)).toThrow(message))
+  for (const [text, kind, apply, message] of refused)
+    test(`refuses ?${text} of ${kind}`, () => expect(() => writeOptions(query(text), kind, apply)).toThrow(message))
 })
 
 describe('deleteOptions()', () => {
@@ -41,7 +57,9 @@ describe('deleteOptions()', () => {
     expect(deleteOptions({ gracePeriodSeconds: -1 }, query('')).gracePeriodSeconds).toBe(1)
   })
   test('refuses both ways to say what becomes of dependents', () => {
-    expect(() => deleteOptions({ orphanDependents: true, propagationPolicy: 'Orphan' }, query(''))).toThrow('orphanDependents and deletionPropagation cannot be both set')
+    expect(() => deleteOptions({ orphanDependents: true, propagationPolicy: 'Orphan' }, query(''))).toThrow(
+      'orphanDependents and deletionPropagation cannot be both set',
+    )
   })
 })
 
@@ -50,7 +68,9 @@ describe('matchNamespace()', () => {
     const object = { metadata: {} as { namespace?: string } }
     matchNamespace(object, 'a')
     expect(object.metadata.namespace).toBe('a')
-    expect(() => matchNamespace(object, 'b')).toThrow('the namespace of the provided object does not match the namespace sent on the request')
+    expect(() => matchNamespace(object, 'b')).toThrow(
+      'the namespace of the provided object does not match the namespace sent on the request',
+    )
     matchNamespace(object, '')
     expect(object.metadata.namespace).toBeUndefined()
   })

@@ -23,7 +23,11 @@ export interface WriteOptions {
 }
 
 /** Options of create, update and patch. `kind` is `CreateOptions`, `UpdateOptions` or `PatchOptions`. */
-export function writeOptions(query: URLSearchParams, kind: 'CreateOptions' | 'UpdateOptions' | 'PatchOptions', apply = false): WriteOptions & { force: boolean | undefined } {
+export function writeOptions(
+  query: URLSearchParams,
+  kind: 'CreateOptions' | 'UpdateOptions' | 'PatchOptions',
+  apply = false,
+): WriteOptions & { force: boolean | undefined } {
   if (query.size === 0 && !apply) return NO_OPTIONS[kind]
   const dryRun = query.getAll('dryRun')
   const fieldManager = query.get('fieldManager') ?? ''
@@ -45,15 +49,31 @@ export function writeOptions(query: URLSearchParams, kind: 'CreateOptions' | 'Up
   if (force !== undefined) object['force'] = force
   if (fieldManager !== '') object['fieldManager'] = fieldManager
   if (fieldValidation !== '') object['fieldValidation'] = fieldValidation
-  return { dryRun: dryRun.length > 0, fieldManager, fieldValidation: fieldValidation === '' ? 'Warn' : (fieldValidation as FieldValidation), force, object }
+  return {
+    dryRun: dryRun.length > 0,
+    fieldManager,
+    fieldValidation: fieldValidation === '' ? 'Warn' : (fieldValidation as FieldValidation),
+    force,
+    object,
+  }
 }
 
 function noOptions(kind: string): WriteOptions & { force: undefined } {
-  return { dryRun: false, fieldManager: '', fieldValidation: 'Warn', force: undefined, object: Object.freeze({ kind, apiVersion: 'meta.k8s.io/v1' }) }
+  return {
+    dryRun: false,
+    fieldManager: '',
+    fieldValidation: 'Warn',
+    force: undefined,
+    object: Object.freeze({ kind, apiVersion: 'meta.k8s.io/v1' }),
+  }
 }
 
 /** The ordinary case, without an allocation. */
-const NO_OPTIONS = { CreateOptions: noOptions('CreateOptions'), UpdateOptions: noOptions('UpdateOptions'), PatchOptions: noOptions('PatchOptions') }
+const NO_OPTIONS = {
+  CreateOptions: noOptions('CreateOptions'),
+  UpdateOptions: noOptions('UpdateOptions'),
+  PatchOptions: noOptions('PatchOptions'),
+}
 
 function dryRunErrors(dryRun: readonly string[]): FieldError[] {
   return dryRun.every((value) => value === 'All') ? [] : [notSupported('dryRun', dryRun, ['All'])]

@@ -34,7 +34,8 @@ export function selection(endpoint: Endpoint, options: SelectorOptions): Selecti
   let fields = options.fieldSelector === '' ? undefined : parseFieldSelector(options.fieldSelector)
   if (options.pathName !== '') {
     if (fields === undefined || fields.requirements.length === 0) fields = parseFieldSelector(`metadata.name=${options.pathName}`)
-    else if (exact(fields, 'metadata.name') !== options.pathName) throw badRequest("fieldSelector metadata.name doesn't match requested name")
+    else if (exact(fields, 'metadata.name') !== options.pathName)
+      throw badRequest("fieldSelector metadata.name doesn't match requested name")
   }
   if (fields !== undefined) for (const { field } of fields.requirements) checkFieldLabel(endpoint, field)
   const name = fields === undefined ? undefined : exact(fields, 'metadata.name')
@@ -42,7 +43,11 @@ export function selection(endpoint: Endpoint, options: SelectorOptions): Selecti
   return { prefix, onlyKey, matches: matcher(endpoint, labels, fields) }
 }
 
-function matcher(endpoint: Endpoint, labels: LabelSelector | undefined, fields: FieldSelector | undefined): ((cached: CachedObject) => boolean) | undefined {
+function matcher(
+  endpoint: Endpoint,
+  labels: LabelSelector | undefined,
+  fields: FieldSelector | undefined,
+): ((cached: CachedObject) => boolean) | undefined {
   const byLabels = labels !== undefined && labels.requirements.length > 0
   const byFields = fields !== undefined && fields.requirements.length > 0
   if (!byLabels && !byFields) return undefined
@@ -50,7 +55,9 @@ function matcher(endpoint: Endpoint, labels: LabelSelector | undefined, fields: 
     if (byLabels && !labels.matches(cached.object.metadata?.labels ?? {})) return false
     if (!byFields) return true
     const object = viewAt(endpoint, cached)
-    return fields.requirements.every(({ field, operator, value }) => (fieldValue(endpoint, object, field) === value) === (operator !== '!='))
+    return fields.requirements.every(
+      ({ field, operator, value }) => (fieldValue(endpoint, object, field) === value) === (operator !== '!='),
+    )
   }
 }
 
@@ -64,7 +71,8 @@ function checkFieldLabel(endpoint: Endpoint, field: string): void {
   const { fields, kind, namespaced } = endpoint.definition
   if (field === 'metadata.name' || (field === 'metadata.namespace' && (namespaced || fields === undefined))) return
   if (fields === undefined) throw badRequest(`${quote(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`)
-  if (!Object.hasOwn(fields, field)) throw badRequest(kind === 'Job' ? `field label ${quote(field)} not supported for Job` : `field label not supported: ${field}`)
+  if (!Object.hasOwn(fields, field))
+    throw badRequest(kind === 'Job' ? `field label ${quote(field)} not supported for Job` : `field label not supported: ${field}`)
 }
 
 function exact(fields: FieldSelector, field: string): string | undefined {

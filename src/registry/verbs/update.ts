@@ -13,8 +13,8 @@ import { authorizeCreate } from './authorize-create.ts'
 import { decodeRequestObject } from './body.ts'
 import type { Result, VerbContext } from './context.ts'
 import { matchNamespace, type WriteOptions, writeOptions } from './options.ts'
-import { applyDefaults, fieldManager, track, updateObject } from './write.ts'
 import { viewSchema, writeView } from './view.ts'
+import { applyDefaults, fieldManager, track, updateObject } from './write.ts'
 
 export async function update(context: VerbContext, endpoint: Endpoint): Promise<Result> {
   const options = writeOptions(context.query, 'UpdateOptions')
@@ -50,7 +50,13 @@ async function putView(context: VerbContext, endpoint: Endpoint, view: ViewSubre
   checkName(body, context.name)
   return writeView(context, endpoint, view, options, (present) => {
     const wanted = structuredClone(body)
-    trackUpdate({ ...fieldManager(context, options), before: present, after: wanted, schema, apiVersion: groupVersion(view.kind.group, view.kind.version) })
+    trackUpdate({
+      ...fieldManager(context, options),
+      before: present,
+      after: wanted,
+      schema,
+      apiVersion: groupVersion(view.kind.group, view.kind.version),
+    })
     return wanted
   })
 }

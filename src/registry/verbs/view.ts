@@ -33,7 +33,11 @@ export async function writeView(
   options: WriteOptions,
   make: (present: KubeObject) => KubeObject,
 ): Promise<ViewResult> {
-  const mapping: ViewMapping = { apiVersion: endpoint.apiVersion, viewVersion: groupVersion(view.kind.group, view.kind.version), paths: view.paths }
+  const mapping: ViewMapping = {
+    apiVersion: endpoint.apiVersion,
+    viewVersion: groupVersion(view.kind.group, view.kind.version),
+    paths: view.paths,
+  }
   const result = await updateObject(context, endpoint, {
     options,
     strategy: { ...endpoint.definition.strategy, allowUnconditionalUpdate: true },

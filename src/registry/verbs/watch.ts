@@ -4,8 +4,9 @@
  * @see apiserver/pkg/storage/cacher/cacher.go
  * @module
  */
-import type { CachedObject, CacheEvent, Subscription } from '../../cache/cache.ts'
+
 import { expired } from '../../api/status.ts'
+import type { CachedObject, CacheEvent, Subscription } from '../../cache/cache.ts'
 import type { Endpoint } from '../endpoint.ts'
 import type { VerbContext } from './context.ts'
 import { type ListOptions, listOptions } from './list.ts'
@@ -48,7 +49,12 @@ export async function watchObjects(context: VerbContext, endpoint: Endpoint, pat
     if (resourceVersion === '') await context.verbs.world.cache.fresh()
     else await awaitRevision(context, revision)
     const snapshot = cache.snapshot()
-    return { options, initial: matching(snapshot.scan(wanted.prefix), wanted), revision: snapshot.revision, follow: (listener) => follow(context, endpoint, snapshot.revision, wanted, listener) }
+    return {
+      options,
+      initial: matching(snapshot.scan(wanted.prefix), wanted),
+      revision: snapshot.revision,
+      follow: (listener) => follow(context, endpoint, snapshot.revision, wanted, listener),
+    }
   }
   if (revision === 0) {
     await context.verbs.world.cache.fresh()
@@ -70,7 +76,13 @@ function* matching(objects: Iterable<CachedObject>, { matches, onlyKey }: Select
   }
 }
 
-function follow(context: VerbContext, endpoint: Endpoint, afterRevision: number, wanted: Selection, listener: (event: WatchEvent) => void): Subscription | undefined {
+function follow(
+  context: VerbContext,
+  endpoint: Endpoint,
+  afterRevision: number,
+  wanted: Selection,
+  listener: (event: WatchEvent) => void,
+): Subscription | undefined {
   const { cache } = requireStorage(context, endpoint)
   const { prefix, matches, onlyKey } = wanted
   return cache.subscribe(afterRevision, (event) => {

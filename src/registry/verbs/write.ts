@@ -37,7 +37,12 @@ export function applyDefaults(endpoint: Endpoint, object: KubeObject): void {
 }
 
 /** POST, once the body is decoded and defaulted. */
-export async function createObject(context: VerbContext, endpoint: Endpoint, object: KubeObject, options: WriteOptions): Promise<ObjectResult> {
+export async function createObject(
+  context: VerbContext,
+  endpoint: Endpoint,
+  object: KubeObject,
+  options: WriteOptions,
+): Promise<ObjectResult> {
   const meta = metaOf(object)
   delete meta.uid
   delete meta.creationTimestamp
@@ -47,7 +52,13 @@ export async function createObject(context: VerbContext, endpoint: Endpoint, obj
   matchNamespace(object, endpoint.definition.namespaced ? context.namespace : '')
   dropDuplicateOwners(meta, context, false)
   track(context, endpoint, undefined, object, options, undefined)
-  const admission = admissionRequest(context, endpoint, 'CREATE', { name: meta.name ?? '', object, oldObject: undefined, options: options.object, dryRun: options.dryRun })
+  const admission = admissionRequest(context, endpoint, 'CREATE', {
+    name: meta.name ?? '',
+    object,
+    oldObject: undefined,
+    options: options.object,
+    dryRun: options.dryRun,
+  })
   await context.verbs.admission.admit(admission)
   dropDuplicateOwners(metaOf(object), context, true)
   return insert(context, endpoint, object, options, async () => {
@@ -57,7 +68,13 @@ export async function createObject(context: VerbContext, endpoint: Endpoint, obj
 }
 
 /** From here on the object is new whether it came by POST, by PUT or by apply. */
-async function insert(context: VerbContext, endpoint: Endpoint, object: KubeObject, options: WriteOptions, validateAdmission: () => Promise<void>): Promise<ObjectResult> {
+async function insert(
+  context: VerbContext,
+  endpoint: Endpoint,
+  object: KubeObject,
+  options: WriteOptions,
+  validateAdmission: () => Promise<void>,
+): Promise<ObjectResult> {
   const { definition, gvk, gr } = endpoint
   const strategy = definition.strategy
   const meta = metaOf(object)
@@ -129,7 +146,10 @@ export interface Update {
   authorizeCreate?(): Promise<void>
 }
 
-type UpdateStrategy = Pick<Strategy, 'prepareForUpdate' | 'validateUpdate' | 'warnings' | 'allocate' | 'resetFields' | 'allowUnconditionalUpdate' | 'authorizeWrite'>
+type UpdateStrategy = Pick<
+  Strategy,
+  'prepareForUpdate' | 'validateUpdate' | 'warnings' | 'allocate' | 'resetFields' | 'allowUnconditionalUpdate' | 'authorizeWrite'
+>
 
 /** PUT and PATCH: read, change, check, write; again when somebody was faster. */
 export function updateObject(context: VerbContext, endpoint: Endpoint, update: Update): Promise<ObjectResult> {
@@ -163,7 +183,13 @@ async function updateOnce(context: VerbContext, endpoint: Endpoint, update: Upda
   const object = await update.change(cached === undefined ? undefined : decodeAt(endpoint, cached))
   const meta = metaOf(object)
   const operation = old === undefined ? 'CREATE' : 'UPDATE'
-  const admission = admissionRequest(context, endpoint, operation, { name: context.name, object, oldObject: old, options: options.object, dryRun: options.dryRun })
+  const admission = admissionRequest(context, endpoint, operation, {
+    name: context.name,
+    object,
+    oldObject: old,
+    options: options.object,
+    dryRun: options.dryRun,
+  })
   await context.verbs.admission.admit(admission)
   dropDuplicateOwners(meta, context, true)
   if (old === undefined || cached === undefined) {
@@ -177,7 +203,9 @@ async function updateOnce(context: VerbContext, endpoint: Endpoint, update: Upda
   const given = meta.resourceVersion ?? ''
   if (given === '' || given === '0') {
     if (strategy.allowUnconditionalUpdate === false) {
-      throw invalid({ group: gr.group, kind: gr.resource }, context.name, [invalidValue('metadata.resourceVersion', 0, 'must be specified for an update')])
+      throw invalid({ group: gr.group, kind: gr.resource }, context.name, [
+        invalidValue('metadata.resourceVersion', 0, 'must be specified for an update'),
+      ])
     }
   } else if (given !== oldMeta.resourceVersion) throw modified(gr, context.name)
   meta.resourceVersion = oldMeta.resourceVersion
@@ -225,7 +253,12 @@ async function updateOnce(context: VerbContext, endpoint: Endpoint, update: Upda
   const giveBack = await strategy.allocate?.(object, old, write)
   try {
     const ttlSeconds = definition.strategy.ttlSeconds?.(object, context.verbs.world)
-    const outcome = await store.update(endpoint.prefix + key, encodeStored(endpoint, object), cached.revision, ttlSeconds === undefined ? undefined : { ttlSeconds })
+    const outcome = await store.update(
+      endpoint.prefix + key,
+      encodeStored(endpoint, object),
+      cached.revision,
+      ttlSeconds === undefined ? undefined : { ttlSeconds },
+    )
     if (outcome.ok) return { kind: 'object', code: 200, endpoint, ...stored(endpoint, key, outcome.revision, object) }
   } catch (error) {
     giveBack?.()
@@ -278,7 +311,10 @@ export function encodeStored(endpoint: Endpoint, object: KubeObject): Uint8Array
   const toStore = endpoint.definition.convert === undefined ? object : endpoint.definition.convert.toStored(object)
   const { kind: _kind, apiVersion: _apiVersion, metadata, ...rest } = toStore
   const { resourceVersion: _resourceVersion, ...meta } = metadata ?? {}
-  return encodeObject({ kind: endpoint.stored.kind, apiVersion: endpoint.stored.apiVersion, metadata: meta, ...rest }, endpoint.stored.schema)
+  return encodeObject(
+    { kind: endpoint.stored.kind, apiVersion: endpoint.stored.apiVersion, metadata: meta, ...rest },
+    endpoint.stored.schema,
+  )
 }
 
 /** What was just written: the cached bytes when they are still of this revision, else the object with it. */
@@ -302,7 +338,10 @@ function keep<K extends 'generation' | 'creationTimestamp'>(meta: ObjectMeta, ol
 
 /** As every kind's own validation begins. */
 function metadataErrors({ definition }: Endpoint, meta: ObjectMeta): FieldError[] {
-  return [...validateObjectMeta(meta, { namespaced: definition.namespaced, validateName: definition.strategy.validateName }), ...validateKubeFinalizers(meta.finalizers)]
+  return [
+    ...validateObjectMeta(meta, { namespaced: definition.namespaced, validateName: definition.strategy.validateName }),
+    ...validateKubeFinalizers(meta.finalizers),
+  ]
 }
 
 function dropDuplicateOwners(meta: ObjectMeta, context: VerbContext, afterAdmission: boolean): void {
