@@ -34,7 +34,11 @@ export interface Client {
   /** As `request`, and throws a StatusError for 400 and above. */
   call<T = KubeObject>(request: ClientRequest): Promise<T>
   /** List, then watch for ever (re-listing when history is lost); `listener` gets every present object as ADDED first, then `synced`. */
-  informer(path: string, listener: (event: { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: KubeObject }) => void, options?: { onSynced?: () => void; signal?: AbortSignal }): WatchHandle
+  informer(
+    path: string,
+    listener: (event: { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: KubeObject }) => void,
+    options?: { onSynced?: () => void; signal?: AbortSignal },
+  ): WatchHandle
 }
 
 /** Makes clients that act as somebody; in process the server trusts the name, as it made the client. */
