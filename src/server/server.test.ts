@@ -75,18 +75,18 @@ describe('a server', () => {
 
 test('a server that stops ends its watches as if their time were up', async () => {
   const it = await testServer((options) => ({ ...options, authorizationModes: ['AlwaysAllow'] }))
-  const ended = await new Promise<Promise<string>>((resolve, reject) => {
+  // In an object: a promise that is resolved with a promise waits for it.
+  const { ended } = await new Promise<{ ended: Promise<string> }>((resolve, reject) => {
     const request = https.get(
       `${it.server.url}/api/v1/namespaces?watch=true`,
       { ca: it.authority.certificate, agent: false },
       (response) => {
         response.resume()
-        resolve(
-          new Promise((how) => {
-            response.on('end', () => how('ended'))
-            response.on('aborted', () => how('cut off'))
-          }),
-        )
+        const ended = new Promise<string>((how) => {
+          response.on('end', () => how('ended'))
+          response.on('aborted', () => how('cut off'))
+        })
+        resolve({ ended })
       },
     )
     request.on('error', reject)
