@@ -172,3 +172,24 @@ test('an identity that may not read RBAC still hears about itself, and why it he
     err: expect.stringMatching(/^podpass: .*roles.* is forbidden: User "system:serviceaccount:production:deploy-bot" cannot list/),
   })
 })
+
+test('podpass token explain --online says whether a token is alive, and by what it died', async () => {
+  const path = '/api/v1/namespaces/production/serviceaccounts'
+  await client.call({ method: 'POST', path, body: { metadata: { name: 'short-lived' } } })
+  const { status } = await client.call<{ status: { token: string } }>({
+    method: 'POST',
+    path: `${path}/short-lived/token`,
+    body: { spec: {} },
+  })
+  const explain = () =>
+    run(process.execPath, [COMMAND, 'token', 'explain', '--online', '--kubeconfig', kubeconfig], { stdin: status.token })
+  const alive = await explain()
+  expect(alive).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(
+      /Signature: good\.\nOnline: alive\. The server takes its bearer for system:serviceaccount:production:short-lived\.\n$/,
+    ),
+  })
+  await client.call({ method: 'DELETE', path: `${path}/short-lived` })
+  expect((await explain()).out).toMatch(/Signature: good\.\nOnline: dead\. The server says: .*not found.*\n$/)
+})

@@ -14,6 +14,8 @@ export interface Terminal {
   isInteractive: boolean
   env: Readonly<Record<string, string | undefined>>
   cwd: string
+  /** All of stdin; the process's own when absent. */
+  input?(): Promise<string>
   /** Aborts when the process is asked to end. */
   stopped: AbortSignal
 }

@@ -83,6 +83,13 @@ describe('HttpsClient', () => {
     client.close()
   })
 
+  test('takes no half of an answer', async () => {
+    const client = clientOf({})
+    scripted.push({ status: 200, body: '{"items":[' })
+    await expect(client.request({ method: 'GET', path: '/x' })).rejects.toThrow(`${url} answered something that is no JSON`)
+    client.close()
+  })
+
   test('trusts nobody that the CA did not sign, unless told to', async () => {
     const other = clientOf({ ca: (await ensurePki(join(folder, 'other'), { server: ['x'] }, systemClock)).authority.certificate })
     await expect(other.request({ method: 'GET', path: '/' })).rejects.toThrow(ConnectionError)

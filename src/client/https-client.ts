@@ -92,7 +92,12 @@ export class HttpsClient implements Client {
     }
     const text = Buffer.concat(chunks).toString()
     const isJson = /^application\/json\b/.test(response.headers['content-type'] ?? '')
-    return { status: response.statusCode ?? 0, body: isJson && text !== '' ? JSON.parse(text) : text }
+    if (!isJson || text === '') return { status: response.statusCode ?? 0, body: text }
+    try {
+      return { status: response.statusCode ?? 0, body: JSON.parse(text) }
+    } catch {
+      throw new ConnectionError(`${this.#config.server} answered something that is no JSON`)
+    }
   }
 
   #stream(request: ClientRequest, onChunk: (chunk: Buffer) => void, onEnd: (status: number) => void): () => void {
