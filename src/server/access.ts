@@ -16,8 +16,8 @@ import { systemMastersAuthorizer } from '../authorization/systemmasters.ts'
 import { unionAuthorizer } from '../authorization/union.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { RbacIndex } from '../rbac/index.ts'
-import { attributesOf, type ServerRequest } from './handler.ts'
 import type { AuthorizationMode } from './options.ts'
+import { attributesOf, type ServerRequest } from './request.ts'
 
 export function authorizerOf(modes: readonly AuthorizationMode[], cache: Cache, index: RbacIndex): Authorizer {
   const members = modes.map((mode) => memberOf(mode, cache, index))

@@ -48,3 +48,17 @@ export function header(exchange: { headers: Exchange['headers'] }, name: string)
   const value = exchange.headers[name]
   return value === undefined ? '' : typeof value === 'string' ? value : (value[0] ?? '')
 }
+
+/** Values of repeated headers kept apart, under lower-case names. */
+export function distinctHeaders(exchange: Pick<Exchange, 'rawHeaders'>): Readonly<Record<string, readonly string[] | undefined>> {
+  const found = new Map<string, string[]>()
+  const raw = exchange.rawHeaders()
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = (raw[i] as string).toLowerCase()
+    const values = found.get(name)
+    if (values === undefined) found.set(name, [raw[i + 1] as string])
+    else values.push(raw[i + 1] as string)
+  }
+  // A name may be any text, `__proto__` as well.
+  return Object.fromEntries(found)
+}

@@ -9,9 +9,9 @@
 import type { Cache } from '../cache/cache.ts'
 import type { Registry } from '../registry/endpoint.ts'
 import { isMutating } from './fairness.ts'
-import type { ServerRequest } from './handler.ts'
 import { type Cell, exponentialBuckets, type Families, type Family, type HistogramCell, type HistogramFamily } from './metrics-families.ts'
 import type { AuthenticationResult, AuthorizationResult, RequestObserver, WatchObservation } from './observe.ts'
+import type { ServerRequest } from './request.ts'
 import type { ExtraRoute } from './routes.ts'
 import { versionInfo } from './version.ts'
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ServerRequest } from './handler.ts'
+import type { ServerRequest } from './request.ts'
 
 export interface WatchObservation {
   event(bytes: number): void

@@ -6,8 +6,8 @@
  */
 import { PROTOBUF_V2, PROTOBUF_V3, v3Index } from '../api/openapi/build.ts'
 import { type Exchange, type HeaderList, header } from './exchange.ts'
-import type { ServerRequest } from './handler.ts'
 import type { Form, OpenAPIDocument, OpenAPIDocuments } from './openapi-documents.ts'
+import type { ServerRequest } from './request.ts'
 import type { ExtraRoute } from './routes.ts'
 
 const V3 = '/openapi/v3'

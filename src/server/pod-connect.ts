@@ -8,7 +8,7 @@ import type { KubeObject } from '../api/object.ts'
 import { badRequest, failure, notFound, type StatusError } from '../api/status.ts'
 import type { Container, Pod } from '../api/types/core/v1.ts'
 import { type Endpoint, objectKey } from '../registry/endpoint.ts'
-import type { ServerRequest } from './handler.ts'
+import type { ServerRequest } from './request.ts'
 
 /** Answers the request, or throws what is wrong with it. */
 export function connectToPod(request: ServerRequest, endpoint: Endpoint): void {

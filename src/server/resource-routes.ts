@@ -18,10 +18,11 @@ import { update } from '../registry/verbs/update.ts'
 import { watchObjects } from '../registry/verbs/watch.ts'
 import { gzipLarge } from './compress.ts'
 import { type HeaderList, header } from './exchange.ts'
-import { pageNotFound, pushTicketHeaders, requestedTimeoutMs, type ServerRequest } from './handler.ts'
 import { type Format, negotiate, wantsPretty } from './negotiate.ts'
 import { connectToPod, notServed } from './pod-connect.ts'
 import { renderResult } from './render.ts'
+import { pushTicketHeaders, requestedTimeoutMs, type ServerRequest } from './request.ts'
+import { methodNotAllowed, pageNotFound, routeNotFound } from './route-errors.ts'
 import { startWatchStream } from './watch-stream.ts'
 
 const MAX_BODY_BYTES = 3 * 1024 * 1024
@@ -34,14 +35,6 @@ const LIST_REPRESENTATIONS = [
 ]
 
 const CONNECT_VERBS: Readonly<Record<string, string>> = { GET: 'get', POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' }
-
-export function routeNotFound(): Error {
-  return failure(404, 'NotFound', 'the server could not find the requested resource', {})
-}
-
-export function methodNotAllowed(): Error {
-  return failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {})
-}
 
 export function routeResource(request: ServerRequest): void | Promise<void> {
   const { info, deps } = request

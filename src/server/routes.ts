@@ -8,15 +8,17 @@ import { encodeYaml } from '../api/encode.ts'
 import { failure } from '../api/status.ts'
 import type { Discovery } from './discovery.ts'
 import { header } from './exchange.ts'
-import { type PathRoutes, pageNotFound, type ServerRequest } from './handler.ts'
 import { type HealthCheck, healthAnswer } from './health.ts'
 import { wantsPretty } from './negotiate.ts'
-import { methodNotAllowed, routeNotFound } from './resource-routes.ts'
+import type { PathRoutes, ServerRequest } from './request.ts'
+import { methodNotAllowed, pageNotFound, routeNotFound } from './route-errors.ts'
 import { versionInfo } from './version.ts'
 
 /** Answers one exact path, or everything under it when it ends in a slash. */
 export interface ExtraRoute {
   path: string
+  /** Not in the list of paths at `/`. */
+  hidden?: boolean
   handle(request: ServerRequest): void | Promise<void>
 }
 
@@ -79,7 +81,12 @@ function allPaths(deps: PathRoutesDeps): string[] {
     `/${group}`,
     ...deps.checks[group].map(({ name }) => `/${group}/${name}`),
   ])
-  return [...deps.discovery.paths(), ...health, '/version', ...deps.extra.map(({ path }) => path.replace(/\/$/, ''))].sort()
+  return [
+    ...deps.discovery.paths(),
+    ...health,
+    '/version',
+    ...deps.extra.filter(({ hidden }) => hidden !== true).map(({ path }) => path.replace(/\/$/, '')),
+  ].sort()
 }
 
 /** `/api` and `/apis`: aggregated for those who ask for it. */
