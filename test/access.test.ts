@@ -169,7 +169,7 @@ test('an identity that may not read RBAC still hears about itself, and why it he
   expect(await asBot('why', 'create', 'deploy')).toMatchObject({
     code: 1,
     out: '',
-    err: expect.stringMatching(/^podpass: .*roles.* is forbidden: User "system:serviceaccount:production:deploy-bot" cannot list/),
+    err: expect.stringMatching(/^podpass: .*(roles|bindings).* is forbidden: User "system:serviceaccount:production:deploy-bot" cannot list/),
   })
 })
 
@@ -192,4 +192,119 @@ test('podpass token explain --online says whether a token is alive, and by what 
   })
   await client.call({ method: 'DELETE', path: `${path}/short-lived` })
   expect((await explain()).out).toMatch(/Signature: good\.\nOnline: dead\. The server says: .*not found.*\n$/)
+})
+
+describe('podpass trace', () => {
+  const tokenFile = async (spec: object) => {
+    const { status } = await client.call<{ status: { token: string } }>({
+      method: 'POST',
+      path: '/api/v1/namespaces/production/serviceaccounts/deploy-bot/token',
+      body: { spec },
+    })
+    const path = join(server.folder, 'traced-token')
+    writeFileSync(path, status.token, { mode: 0o600 })
+    return { path, token: status.token }
+  }
+  const stepsOf = (out: string) => {
+    const trace = JSON.parse(out)
+    return {
+      code: trace.code,
+      steps: Object.fromEntries(trace.steps.map(({ step, outcome, detail }: any) => [step, `${outcome}: ${detail}`])),
+      trace,
+    }
+  }
+
+  test('S91: account, token, mount, presentation, signature and RBAC, with times', async () => {
+    const pod = { metadata: { name: 'web-1' }, spec: { serviceAccountName: 'deploy-bot', containers: [{ name: 'c', image: 'i' }] } }
+    const { metadata } = await client.call({ method: 'POST', path: '/api/v1/namespaces/production/pods', body: pod })
+    const { path, token } = await tokenFile({ boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: 'web-1', uid: metadata?.uid } })
+    const { code, out } = await podpass(
+      'trace',
+      'GET',
+      '/apis/apps/v1/namespaces/production/deployments/none',
+      '--token-file',
+      path,
+      '-o',
+      'json',
+    )
+    expect(code).toBe(0)
+    const { steps, trace } = stepsOf(out)
+    expect(trace).toMatchObject({ code: 404, user: { username: 'system:serviceaccount:production:deploy-bot' } })
+    expect(trace.steps.map(({ step }: { step: string }) => step)).toEqual([
+      'account',
+      'token',
+      'mount',
+      'present',
+      'authenticate',
+      'impersonate',
+      'fair limits',
+      'authorize',
+      'answer',
+    ])
+    expect(steps).toMatchObject({
+      account: expect.stringMatching(/^there: ServiceAccount production\/deploy-bot, uid /),
+      token: expect.stringMatching(/^issued: .* by https:\/\/kubernetes\.default\.svc for /),
+      mount: 'there: in pod production/web-1',
+      present: expect.stringMatching(/^bearer token: /),
+      authenticate: expect.stringMatching(/^accepted: system:serviceaccount:production:deploy-bot, in system:serviceaccounts, /),
+      authorize: 'allowed: RBAC: allowed by RoleBinding "deploy/production" of Role "deployer" to ServiceAccount "deploy-bot/production"',
+    })
+    for (const { atMs, tookMs } of trace.steps.slice(4)) expect(tookMs >= 0 && atMs >= 0).toBe(true)
+    for (const part of token.split('.')) expect(out).not.toContain(part)
+
+    await client.call({ method: 'DELETE', path: '/api/v1/namespaces/production/pods/web-1?gracePeriodSeconds=0' })
+    const after = stepsOf((await podpass('trace', 'GET', '/api/v1/pods', '--token-file', path, '-o', 'json')).out)
+    expect(after).toMatchObject({
+      code: 401,
+      steps: { mount: 'gone: in pod production/web-1', authenticate: expect.stringMatching(/^refused: .*/) },
+    })
+    expect(after.steps).not.toHaveProperty('authorize')
+  })
+
+  test('shows a write on its way through admission into the store, and not there in a dry run', async () => {
+    const body = join(server.folder, 'traced.yaml')
+    writeFileSync(body, 'metadata: {name: traced}\ndata: {a: b}\n')
+    const post = ['trace', 'POST', '/api/v1/namespaces/default/configmaps', '-f', body]
+    expect((await podpass(...post, '--dry-run')).out).toMatch(/: HTTP 201 after .*\n(.*\n)*admission, validating(.*\n)*answer/)
+    const { out } = await podpass(...post)
+    expect(out).toMatch(/\nstore +\S+ +\S+ +durable +create \/registry\/configmaps\/default\/traced at revision \d+\n/)
+    expect((await podpass(...post)).out).toMatch(/: HTTP 409 after .*\nconfigmaps "traced" already exists\n/)
+  })
+
+  test('shows a refusal of somebody else, and where a watch begins', async () => {
+    expect((await podpass('trace', 'GET', '/api/v1/nodes', '--as', 'jane')).out).toMatch(
+      /HTTP 403(.*\n)*impersonate .* done +acts as jane.*\n(.*\n)*authorize .* denied /,
+    )
+    expect((await podpass('trace', 'GET', '/api/v1/pods?watch=true')).out).toMatch(/: HTTP 200 after /)
+  })
+
+  test('is for system:masters only, and in no list of paths', async () => {
+    await client.call({
+      method: 'POST',
+      path: `${RBAC}/clusterrolebindings`,
+      body: {
+        metadata: { name: 'nearly-master' },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+        subjects: [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: 'nearly' }],
+      },
+    })
+    const nearly = new HttpsClient(
+      { ...loadClientConfig({ env: {}, cwd: '/', path: kubeconfig }), impersonate: { username: 'nearly', groups: [], extra: {} } },
+      { clock: systemClock, userAgent: 'test' },
+    )
+    const body = { method: 'GET', path: '/version' }
+    expect(await nearly.request({ method: 'POST', path: '/debug/podpass/trace', body })).toMatchObject({ status: 403 })
+    nearly.close()
+    expect((await client.call<{ paths: string[] }>({ method: 'GET', path: '/' })).paths).not.toContain('/debug/podpass/trace')
+  })
+
+  test.each<[string, unknown]>([
+    ['no object', 5],
+    ['another method', { method: 'CONNECT', path: '/' }],
+    ['no path', { method: 'GET', path: 'x' }],
+    ['a path with a line break', { method: 'GET', path: '/x\r\ny' }],
+    ['itself', { method: 'POST', path: '/debug/podpass/trace', body: {} }],
+  ])('refuses %s', async (_, body) => {
+    expect(await client.request({ method: 'POST', path: '/debug/podpass/trace', body })).toMatchObject({ status: 400 })
+  })
 })

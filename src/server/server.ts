@@ -65,6 +65,7 @@ import { openapiRoutes } from './openapi-routes.ts'
 import { controllerSelected, type ServerLog, type ServerOptions, type StoreOptions } from './options.ts'
 import type { HandlerDeps } from './request.ts'
 import { pathRoutes } from './routes.ts'
+import { traceRoute } from './trace.ts'
 
 const SAFE_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789'
 const SILENT: ServerLog = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
@@ -154,7 +155,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     impersonate: impersonation(new Impersonator(world.authorizer)),
     fairness,
     observer: new ServerMetrics(registry, families),
-    paths: pathRoutes({ discovery, serverAddress: address, emulatedMinor: options.emulatedMinor, checks, extra: [metricsRoute(families), ...openapiRoutes(new OpenAPIDocuments(registry)), ...oidcRoutes({ issuer: issuer.issuer, jwksUri: options.serviceAccount.jwksURI, externalAddress: address(), keys }, log)] }),
+    paths: pathRoutes({ discovery, serverAddress: address, emulatedMinor: options.emulatedMinor, checks, extra: [traceRoute, metricsRoute(families), ...openapiRoutes(new OpenAPIDocuments(registry)), ...oidcRoutes({ issuer: issuer.issuer, jwksUri: options.serviceAccount.jwksURI, externalAddress: address(), keys }, log)] }),
     clock,
     log,
     requestTimeoutMs: options.requestTimeoutSeconds * 1000,
