@@ -90,7 +90,7 @@ class GarbageCollector {
     const cached = this.#cached(item)
     if (cached === undefined) return
     const metadata = cached.object.metadata ?? {}
-    if (isDeletingDependents(metadata)) return this.#waitForDependents(item, resource, metadata)
+    if (isDeletingDependents(metadata)) return this.#waitForDependents(item, resource)
     const owners = ownersIn(metadata)
     if (isBeingDeleted(metadata) || owners.length === 0) return
     const classes = await this.#classify(item, resource, owners)
@@ -117,13 +117,34 @@ class GarbageCollector {
   }
 
   /** Dependents that hold it go first; without any its finalizer does. */
-  async #waitForDependents(item: Item, resource: ServedResource, metadata: ObjectMeta): Promise<void> {
+  async #waitForDependents(item: Item, resource: ServedResource): Promise<void> {
     const blocking = this.#graph.blockingDependentsOf(item.uid)
     if (blocking.length === 0) return removeFinalizer(this.#client, this.#pathOf(item, resource), item.uid, FOREGROUND)
+    let others = false
     for (const dependent of blocking) {
       const present = this.#cached(dependent)?.object.metadata
-      if (present !== undefined && !isDeletingDependents(present) && present.uid !== metadata.uid) this.#toDelete.add(keyOf(dependent))
+      if (present === undefined || isDeletingDependents(present)) continue
+      others = true
+      this.#toDelete.add(keyOf(dependent))
     }
+    // Upstream waits for ever where all of a ring were deleted in the foreground.
+    if (!others && this.#waitsForItself(item)) await this.#patchOwners(item, resource, unblock)
+  }
+
+  /** Whether an owner that this object holds up is, by way of its own owners, held up for the same object. */
+  #waitsForItself(item: Item): boolean {
+    const seen = new Set<string>()
+    const next: Item[] = [item]
+    for (let at = next.pop(); at !== undefined; at = next.pop()) {
+      for (const reference of this.#graph.ownersOf(at.uid)) {
+        const owner = reference.blockOwnerDeletion === true ? this.#find(reference, namespaceOf(at.key)) : undefined
+        if (owner === undefined || !isDeletingDependents(owner.metadata)) continue
+        if (reference.uid === item.uid) return true
+        if (!seen.has(reference.uid)) next.push(owner.item)
+        seen.add(reference.uid)
+      }
+    }
+    return false
   }
 
   async #attemptToOrphan(item: Item): Promise<void> {
