@@ -18,14 +18,6 @@ export interface Hooks {
   onReady?(server: RunningServer): void | Promise<void>
 }
 
-/**
- * Keeps V8's young generation small: a server under load would let it grow to hundreds of megabytes, for a tenth of the CPU time.
- * At run time, because the command line of a program that people start by name is not ours.
- */
-function keepHeapSmall(): void {
-  setFlagsFromString('--semi-space-growth-factor=1')
-}
-
 /** Resolves with the exit code when the server has stopped. */
 export async function runServer(options: ServerOptions, terminal: Terminal, hooks: Hooks = {}): Promise<number> {
   // Asked for before anything is started: from here on a signal ends the server, not the process.
@@ -56,6 +48,14 @@ export async function runServer(options: ServerOptions, terminal: Terminal, hook
   log.info({}, 'stopped')
   flush()
   return 0
+}
+
+/**
+ * Keeps V8's young generation small: a server under load would let it grow to hundreds of megabytes, for a tenth of the CPU time.
+ * At run time, because the command line of a program that people start by name is not ours.
+ */
+function keepHeapSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1')
 }
 
 /** One line for people; what is no ordinary refusal keeps its stack. */
