@@ -19,6 +19,11 @@ const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Comma
   'who-can': { summary: 'List everybody who may do something', load: async () => (await import('./who-can.ts')).whoCanCommand },
   rules: { summary: 'List everything that somebody may do', load: async () => (await import('./rules.ts')).rulesCommand },
   token: { summary: 'Explain a token in words', load: async () => (await import('./token.ts')).tokenCommand },
+  tokens: {
+    summary: 'List, show and revoke the tokens that a server issued',
+    load: async () => (await import('./tokens.ts')).tokensCommand,
+  },
+  keys: { summary: 'List, rotate and retire the keys that sign tokens', load: async () => (await import('./keys.ts')).keysCommand },
   trace: { summary: "Show a request's way through the server", load: async () => (await import('./trace.ts')).traceCommand },
   version: { summary: 'Print the version', load: async () => (await import('./versioncommand.ts')).versionCommand },
 }
