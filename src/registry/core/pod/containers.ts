@@ -43,8 +43,8 @@ export interface ContainerContext extends HandlerContext, RequirementsContext, C
   allowRestartContainerOfInitContainer: boolean
 }
 
-export function containersErrors(containers: readonly Container[] | undefined, field: string, context: ContainerContext): FieldError[] {
-  if (containers === undefined || containers.length === 0) return [required(field)]
+export function containersErrors(containers: readonly Container[] | undefined | null, field: string, context: ContainerContext): FieldError[] {
+  if (containers === undefined || containers === null || containers.length === 0) return [required(field)]
   const errors: FieldError[] = []
   const names = new Set<string>()
   for (let index = 0; index < containers.length; index++) {
