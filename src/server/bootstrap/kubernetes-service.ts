@@ -6,7 +6,9 @@
  * @module
  */
 import { networkInterfaces } from 'node:os'
+import type { KubeObject } from '../../api/object.ts'
 import { semanticEqual } from '../../api/semantic-equal.ts'
+import { isStatusError } from '../../api/status.ts'
 import type { Endpoints } from '../../api/types/core/v1.ts'
 import type { EndpointSlice } from '../../api/types/discovery/v1.ts'
 import { formatIP, isIPv6, parseCIDR, parseIP } from '../../registry/ip.ts'
@@ -20,6 +22,8 @@ const ENDPOINTS = 'v1/endpoints'
 const SLICES = 'discovery.k8s.io/v1/endpointslices'
 const SKIP_MIRROR = 'endpointslice.kubernetes.io/skip-mirror'
 const INTERVAL_MS = 10_000
+const SERVICE_ATTEMPTS = 20
+const SERVICE_RETRY_MS = 100
 
 export interface Advertised {
   /** Where clients inside reach this server; undefined where the host has no address but the loopback one, which endpoints cannot hold. */
@@ -67,7 +71,7 @@ export async function ensureKubernetesService(system: System, advertised: Advert
   const clusterIP = firstAddress(advertised.ranges[0] ?? '')
   if (clusterIP === undefined) throw new RangeError(`${advertised.ranges[0]} is no range of addresses`)
   await Promise.all([
-    ensure(registry, SERVICES, {
+    ensureService(system, {
       metadata: { ...KEY, labels: { provider: 'kubernetes', component: 'apiserver' } },
       spec: {
         ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: advertised.port }],
@@ -79,6 +83,18 @@ export async function ensureKubernetesService(system: System, advertised: Advert
     }),
     ensureEndpoints(system, advertised, atStart),
   ])
+}
+
+/** Another server that starts on the same empty store may hold the address already, for the same Service an instant later. */
+async function ensureService({ registry, clock }: System, service: KubeObject): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ensure(registry, SERVICES, service)
+    } catch (error) {
+      if (!isStatusError(error, 'Invalid') || attempt === SERVICE_ATTEMPTS) throw error
+      await new Promise<void>((resolve) => clock.after(SERVICE_RETRY_MS, resolve))
+    }
+  }
 }
 
 async function ensureEndpoints({ registry }: System, { address, port, servers }: Advertised, atStart: boolean): Promise<void> {
