@@ -67,7 +67,6 @@ export function firstAddress(range: string): string | undefined {
  * @param atStart the ports are corrected only then: another server on the store may have its own.
  */
 export async function ensureKubernetesService(system: System, advertised: Advertised, atStart: boolean): Promise<void> {
-  const { registry } = system
   const clusterIP = firstAddress(advertised.ranges[0] ?? '')
   if (clusterIP === undefined) throw new RangeError(`${advertised.ranges[0]} is no range of addresses`)
   await Promise.all([
