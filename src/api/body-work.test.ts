@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process'
+import process from 'node:process'
+import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { type BodyWork, doBodyWork, readBody } from './body-work.ts'
 import { StatusError } from './status.ts'
@@ -41,6 +44,15 @@ describe('readBody() of a large body', () => {
     expect(patch).toEqual(doBodyWork(body, { kind: 'merge', validated: true }).patch)
     const { config } = await readBody(body, { kind: 'apply' })
     expect(config).toEqual(patch)
+  })
+
+  test('does not keep the process from its end', async () => {
+    const module = new URL('body-work.ts', import.meta.url).href
+    const code = `import { readBody } from '${module}'
+      const { patch } = await readBody(Buffer.from('{"a":"' + 'x'.repeat(${LARGE}) + '"}'), { kind: 'strategic' })
+      console.log(patch.a.length)`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code])
+    expect(stdout).toBe(`${LARGE}\n`)
   })
 
   test('leaves the event loop to others', async () => {

@@ -96,6 +96,7 @@ function inWorker<W extends BodyWork>(bytes: Buffer, work: W): Promise<ResultOf<
   const { promise, resolve, reject } = Promise.withResolvers<ResultOf<W>>()
   const id = ++lastId
   waiting.set(id, { resolve: resolve as Waiting['resolve'], reject })
+  worker.ref()
   worker.postMessage({ id, bytes, work } satisfies WorkerRequest)
   return promise
 }
@@ -104,11 +105,11 @@ function startWorker(): Worker {
   // In a bundle the command itself is the worker: it looks on which thread it runs.
   const file = import.meta.url.endsWith('.ts') ? './body-worker.ts' : './podpass.js'
   const started = new Worker(new URL(file, import.meta.url), { resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB }, argv: [] })
-  // Nobody waits for a server only because it once read something large.
-  started.unref()
   started.on('message', (reply: WorkerReply) => {
     const asked = waiting.get(reply.id)
     waiting.delete(reply.id)
+    // A process ends although it once read something large.
+    if (waiting.size === 0) started.unref()
     if ('result' in reply) asked?.resolve(reply.result)
     else asked?.reject('refused' in reply ? new StatusError(reply.refused) : reply.failed)
   })
