@@ -104,7 +104,11 @@ function inWorker<W extends BodyWork>(bytes: Buffer, work: W): Promise<ResultOf<
 function startWorker(): Worker {
   // In a bundle the command itself is the worker: it looks on which thread it runs.
   const file = import.meta.url.endsWith('.ts') ? './body-worker.ts' : './podpass.js'
-  const started = new Worker(new URL(file, import.meta.url), { resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB }, argv: [] })
+  const started = new Worker(new URL(file, import.meta.url), {
+    resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB },
+    argv: [],
+    execArgv: [],
+  })
   started.on('message', (reply: WorkerReply) => {
     const asked = waiting.get(reply.id)
     waiting.delete(reply.id)
