@@ -13,8 +13,10 @@ import type { Authenticator, Credentials } from '../authentication/authenticator
 import type { UserInfo } from '../authentication/user.ts'
 import type { Attributes, Authorizer } from '../authorization/authorizer.ts'
 import { forbiddenError } from '../authorization/forbidden.ts'
+import { requestTimeoutMs } from './deadline.ts'
 import type { Exchange, HeaderList } from './exchange.ts'
 import { distinctHeaders, header } from './exchange.ts'
+import { isLongRunning } from './fairness.ts'
 import { type Format, negotiate, PLAIN_JSON } from './negotiate.ts'
 import { renderStatus } from './render.ts'
 import { attributesOf, type HandlerDeps, Request } from './request.ts'
@@ -31,6 +33,7 @@ export function createHandler(deps: HandlerDeps): Handle {
   return (exchange) => {
     const request = new Request(deps, exchange)
     run(request).catch((error) => fail(request, error))
+    request.startDeadline()
   }
 }
 
@@ -52,6 +55,8 @@ export function createInternalHandler(deps: HandlerDeps): (exchange: Exchange, u
 async function run(request: Request): Promise<void> {
   const { deps } = request
   readUrl(request)
+  if (deps.cors !== undefined && request.exchange.method === 'OPTIONS' && deps.cors(request.exchange) !== undefined)
+    return request.respond(204, [], undefined)
   const authenticated = authenticate(request)
   if (authenticated instanceof Promise) await authenticated
   const user = deps.impersonate(request, request.user)
@@ -87,6 +92,8 @@ async function run(request: Request): Promise<void> {
 function readUrl(request: Request): void {
   const { exchange } = request
   request.info = requestInfo(exchange.method, request.path, request.query)
+  if (request.info.verb !== 'watch' && !isLongRunning(request.info))
+    request.timeoutMs = requestTimeoutMs(request.query, request.deps.requestTimeoutMs)
 }
 
 function authenticate(request: Request): void | Promise<void> {
@@ -155,6 +162,7 @@ function route(request: Request): void | Promise<void> {
 /** An error of any kind becomes an answer, or the end of a stream that has begun. */
 function fail(request: Request, error: unknown): void {
   const { exchange, deps } = request
+  if (request.isOver) return
   if (exchange.answered) {
     if (!(error instanceof StatusError))
       deps.log.error({ err: error, auditId: request.auditId, path: request.path }, 'request failed after its answer began')

@@ -9,16 +9,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import http2 from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
-import { badRequest, failure, requestEntityTooLarge, timeout } from '../api/status.ts'
+import { createSecureContext, type TLSSocket } from 'node:tls'
+import { badRequest, failure, requestEntityTooLarge } from '../api/status.ts'
+import { opensslCiphers } from './cipher-suites.ts'
 import type { BodyStream, Exchange, HeaderList } from './exchange.ts'
+import type { TlsOptions } from './options.ts'
+import { requestTarget } from './url.ts'
 
 export interface ListenerOptions {
   host: string
   port: number
-  /** PEM. */
-  certificate: string
-  key: string
+  tls: TlsOptions
+  /** The longest that a request has until it is answered: the bytes of its body may take a little more. */
+  requestTimeoutMs: number
   handle(exchange: Exchange): void
 }
 
@@ -34,24 +37,35 @@ export interface Listener {
 const MAX_HEADER_BYTES = 1 << 20
 const MAX_CONCURRENT_STREAMS = 250
 const HEADERS_TIMEOUT_MS = 32_000
-/** A request whose body has not come by then is given up. */
-const REQUEST_TIMEOUT_MS = 60_000
 const IDLE_TIMEOUT_MS = 90_000
+/** Beyond the request's own time, which ends with an answer, a body that still comes ends without one. */
+const BODY_GRACE_MS = 10_000
+/** A body that nobody read is thrown away up to here, so that the connection lives on. @see net/http, maxPostHandlerReadBytes */
+const MAX_UNREAD_BYTES = 256 * 1024
 
 export async function listen(options: ListenerOptions): Promise<Listener> {
+  const { tls } = options
+  const ciphers = opensslCiphers(tls.cipherSuites)
+  const protocol = { minVersion: tls.minVersion, ...(ciphers === undefined ? {} : { ciphers }) }
   const server = http2.createSecureServer({
-    cert: options.certificate,
-    key: options.key,
+    cert: tls.certificate,
+    key: tls.key,
+    ...protocol,
     allowHTTP1: true,
     requestCert: true,
     rejectUnauthorized: false,
-    minVersion: 'TLSv1.2',
+    handshakeTimeout: HEADERS_TIMEOUT_MS,
     maxHeaderListPairs: 1000,
     maxSessionMemory: 32,
     settings: { maxConcurrentStreams: MAX_CONCURRENT_STREAMS, maxHeaderListSize: MAX_HEADER_BYTES, initialWindowSize: 1 << 18 },
     // For HTTP/1.1, which shares this server; its types know only the ones of HTTP/2.
     ...({ maxHeaderSize: MAX_HEADER_BYTES } as object),
   })
+  // The last one added is tried first; of two for one name, the one given first counts.
+  for (const { certificate, key, names } of [...tls.sni].reverse()) {
+    const context = createSecureContext({ cert: certificate, key, ...protocol })
+    for (const name of names) server.addContext(name, context)
+  }
   const sockets = new Set<Socket>()
   const sessions = new Set<http2.ServerHttp2Session>()
   const busy = new Map<object, number>()
@@ -67,24 +81,49 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     }
   }
 
-  Object.assign(server, { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: IDLE_TIMEOUT_MS })
-  server.on('request', (request: unknown, response: unknown) => {
-    const exchange = new Http1Exchange(request as IncomingMessage, response as ServerResponse)
+  Object.assign(server, {
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: options.requestTimeoutMs + BODY_GRACE_MS,
+    keepAliveTimeout: IDLE_TIMEOUT_MS,
+  })
+  const onRequest = (request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void => {
+    const target = request.httpVersionMajor < 1 ? undefined : requestTarget(request.url ?? '/')
+    if (target === undefined) {
+      request.socket.end(unreadableAnswer(''))
+      return
+    }
+    const exchange = new Http1Exchange(request, response, target, awaitsContinue)
     const socket = exchange.connection
     began(socket)
     exchange.onClose(() => ended(socket))
-    if (closing) (response as ServerResponse).setHeader('connection', 'close')
+    if (closing) response.setHeader('connection', 'close')
     options.handle(exchange)
-  })
+  }
+  const on = (event: string, awaitsContinue: boolean) =>
+    server.on(event, (request: unknown, response: unknown) =>
+      onRequest(request as IncomingMessage, response as ServerResponse, awaitsContinue),
+    )
+  on('request', false)
+  // Node would tell the sender to go on before anybody knows who it is.
+  on('checkContinue', true)
   server.removeAllListeners('stream') // the compatibility layer that 'request' has put there for HTTP/2
   server.on('stream', (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders, _flags: number, rawHeaders: string[]) => {
     stream.on('error', () => {}) // resets are the peer's right; the close handler cleans up
-    options.handle(new Http2Exchange(stream, headers, rawHeaders))
+    const target = requestTarget(headers[':path'] ?? '')
+    if (target === undefined) return stream.close(http2.constants.NGHTTP2_PROTOCOL_ERROR)
+    const exchange = new Http2Exchange(stream, headers, rawHeaders, target)
+    began(exchange.connection)
+    exchange.onClose(() => ended(exchange.connection))
+    return options.handle(exchange)
   })
   server.on('session', (session) => {
     sessions.add(session)
     session.on('close', () => sessions.delete(session))
     session.on('error', () => {})
+    // Frames of either side put it off. A watch may be silent for longer.
+    session.setTimeout(IDLE_TIMEOUT_MS, () => {
+      if (!busy.has(session)) session.close()
+    })
   })
   server.on('secureConnection', (socket) => {
     sockets.add(socket)
@@ -95,7 +134,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   server.on('sessionError', () => {})
   server.on('tlsClientError', () => {})
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    if (!socket.writable) return socket.destroy()
+    // Too slow to be told anything, or answered already.
+    if (!socket.writable || error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return socket.destroy()
     return socket.end(unreadableAnswer(error.code ?? ''))
   })
   await new Promise<void>((resolve, reject) => {
@@ -144,12 +184,16 @@ class Http1Exchange implements Exchange {
   readonly connection: TLSSocket
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
+  /** The sender holds its body back until it is asked for it. */
+  #awaitsContinue: boolean
+  #isReading = false
 
-  constructor(request: IncomingMessage, response: ServerResponse) {
+  constructor(request: IncomingMessage, response: ServerResponse, url: string, awaitsContinue: boolean) {
     this.#request = request
     this.#response = response
+    this.#awaitsContinue = awaitsContinue
     this.method = request.method ?? 'GET'
-    this.url = request.url ?? '/'
+    this.url = url
     this.headers = request.headers
     this.connection = request.socket as TLSSocket
   }
@@ -169,13 +213,25 @@ class Http1Exchange implements Exchange {
     return peerCertificates(this.connection)
   }
   readBody(limit: number): Promise<Buffer> {
-    return collect(this.#request, limit, Number(this.headers['content-length'] ?? Number.NaN))
+    const declared = Number(this.headers['content-length'] ?? Number.NaN)
+    if (this.#awaitsContinue && !(declared > limit)) {
+      this.#awaitsContinue = false
+      this.#response.writeContinue()
+    }
+    this.#isReading = true
+    return collect(this.#request, limit, declared)
+  }
+  /** As Go does it where the rest of a body is too long to be waited for. */
+  #endsConnection(): boolean {
+    if (this.#request.complete) return false
+    return this.#awaitsContinue || this.#isReading || Number(this.headers['content-length'] ?? 0) > MAX_UNREAD_BYTES
   }
   respond(code: number, headers: HeaderList, body: Uint8Array | string | undefined): void {
     const response = this.#response
     if (response.headersSent) return
     const flat: string[] = []
     for (const [name, value] of headers) flat.push(name, value)
+    if (this.#endsConnection()) flat.push('Connection', 'close')
     if (body === undefined || this.method === 'HEAD') {
       if (code !== 304 && code !== 204) flat.push('Content-Length', body === undefined ? '0' : String(Buffer.byteLength(body)))
       writeHead(response, code, flat)
@@ -225,13 +281,14 @@ class Http2Exchange implements Exchange {
   readonly httpVersion = 'HTTP/2.0'
   readonly #stream: http2.ServerHttp2Stream
   readonly #rawHeaders: readonly string[]
+  #isReading = false
 
-  constructor(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders, rawHeaders: readonly string[]) {
+  constructor(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders, rawHeaders: readonly string[], url: string) {
     this.#rawHeaders = rawHeaders
     this.#stream = stream
     this.headers = headers
     this.method = (headers[':method'] as string | undefined) ?? 'GET'
-    this.url = (headers[':path'] as string | undefined) ?? '/'
+    this.url = url
     // A stream that reaches us always has its session.
     this.connection = stream.session as http2.Http2Session
   }
@@ -248,7 +305,10 @@ class Http2Exchange implements Exchange {
     return peerCertificates(this.connection.socket as TLSSocket)
   }
   readBody(limit: number): Promise<Buffer> {
-    return collect(this.#stream, limit, Number(this.headers['content-length'] ?? Number.NaN))
+    const declared = Number(this.headers['content-length'] ?? Number.NaN)
+    if (this.headers.expect === '100-continue' && !(declared > limit)) this.#stream.additionalHeaders({ ':status': 100 })
+    this.#isReading = true
+    return collect(this.#stream, limit, declared)
   }
   respond(code: number, headers: HeaderList, body: Uint8Array | string | undefined): void {
     const stream = this.#stream
@@ -264,6 +324,8 @@ class Http2Exchange implements Exchange {
         stream.end(body)
       }
     }
+    // Nobody reads on: the sender of the rest is told so. @see RFC 9113, section 8.1
+    if (this.#isReading && !stream.readableEnded) stream.once('finish', () => stream.close(http2.constants.NGHTTP2_NO_ERROR))
   }
   stream(code: number, headers: HeaderList): BodyStream {
     const stream = this.#stream
@@ -302,11 +364,7 @@ function collect(source: NodeJS.ReadableStream, limit: number, declared: number)
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
-    const late = setTimeout(() => reject(timeout('request did not complete within the allotted timeout')), REQUEST_TIMEOUT_MS)
-    const onClose = () => {
-      clearTimeout(late)
-      reject(badRequest('unexpected EOF'))
-    }
+    const onClose = () => reject(badRequest('unexpected EOF'))
     source.on('data', (chunk: Buffer) => {
       size += chunk.length
       if (size > limit) {
@@ -316,7 +374,6 @@ function collect(source: NodeJS.ReadableStream, limit: number, declared: number)
       } else chunks.push(chunk)
     })
     source.once('end', () => {
-      clearTimeout(late)
       source.off('close', onClose)
       resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks))
     })

@@ -4,20 +4,21 @@
  * @module
  */
 import { randomUUID } from 'node:crypto'
-import { textOfBytes } from '../api/json.ts'
-import { failure, quote } from '../api/status.ts'
 import type { Authenticator, Credentials } from '../authentication/authenticator.ts'
 import type { UserInfo } from '../authentication/user.ts'
 import type { Attributes, Authorizer } from '../authorization/authorizer.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import type { Verbs } from '../registry/verbs/context.ts'
+import type { Cors } from './cors.ts'
+import { deadlineBody, WRITE_TIMEOUT_MS } from './deadline.ts'
 import { type Exchange, type HeaderList, header } from './exchange.ts'
-import type { Fairness, Ticket } from './fairness.ts'
+import { type Fairness, isLongRunning, isMutating, type Ticket } from './fairness.ts'
 import type { LongRunning } from './long-running.ts'
 import type { RequestObserver } from './observe.ts'
 import type { ServerLog } from './options.ts'
 import { type RequestInfo, requestInfo } from './request-info.ts'
 import { selectorAttributes } from './selector-attributes.ts'
+import { decodePath, parseQuery } from './url.ts'
 import { WarningList } from './warnings.ts'
 
 /** Answers paths that are no resources. False when it does not know the path. */
@@ -30,6 +31,8 @@ export interface HandlerDeps {
   /** Replaces the user where the request asks for it and the user may. */
   impersonate(request: ServerRequest, user: UserInfo): UserInfo | Promise<UserInfo>
   fairness: Fairness | undefined
+  /** Undefined: no web page may call. */
+  cors: Cors | undefined
   observer: RequestObserver
   paths: PathRoutes
   clock: Clock
@@ -61,6 +64,8 @@ export interface ServerRequest {
   ticket: Ticket | undefined
   /** Aborts when the peer goes away or the time is up. Made when first asked for. */
   readonly signal: AbortSignal
+  /** Adds what every answer says. */
+  pushCommonHeaders(headers: HeaderList): void
   respond(code: number, headers: HeaderList, body: Uint8Array | string | undefined): void
   respondJson(code: number, value: unknown, headers?: HeaderList): void
   respondText(code: number, text: string): void
@@ -84,16 +89,21 @@ export class Request implements ServerRequest {
   user: UserInfo = NOBODY
   sender: { user: UserInfo; credentials: Credentials } | undefined = undefined
   ticket: Ticket | undefined = undefined
+  timeoutMs: number
+  /** Answered because its time was up: what its work still comes to interests nobody. */
+  isOver = false
   #warnings: WarningList | undefined
-  #signal: AbortSignal | undefined
+  #aborting: AbortController | undefined
+  #cancelDeadline = () => {}
 
   constructor(deps: HandlerDeps, exchange: Exchange) {
     this.deps = deps
     this.exchange = exchange
     this.nowMs = deps.clock.nowMs()
+    this.timeoutMs = deps.requestTimeoutMs
     const question = exchange.url.indexOf('?')
     this.path = decodePath(question === -1 ? exchange.url : exchange.url.slice(0, question))
-    this.query = question === -1 ? NO_QUERY : new URLSearchParams(exchange.url.slice(question + 1))
+    this.query = question === -1 ? NO_QUERY : parseQuery(exchange.url.slice(question + 1))
     const given = header(exchange, 'audit-id')
     this.auditId = given === '' ? randomUUID() : given.slice(0, MAX_AUDIT_ID)
   }
@@ -108,21 +118,41 @@ export class Request implements ServerRequest {
     return this.#warnings
   }
   get signal(): AbortSignal {
-    if (this.#signal === undefined) {
-      const controller = new AbortController()
-      this.exchange.onClose(() => controller.abort(new DOMException('the client went away', 'AbortError')))
-      this.#signal = AbortSignal.any([controller.signal, AbortSignal.timeout(this.timeoutMs())])
-    }
-    return this.#signal
+    if (this.#aborting !== undefined) return this.#aborting.signal
+    const aborting = new AbortController()
+    this.#aborting = aborting
+    const cancel = isMutating(this.info) ? systemClock.after(WRITE_TIMEOUT_MS, () => aborting.abort(timedOut())) : undefined
+    this.exchange.onClose(() => {
+      cancel?.()
+      aborting.abort(new DOMException('the client went away', 'AbortError'))
+    })
+    return aborting.signal
   }
-  timeoutMs(): number {
-    return Math.min(this.deps.requestTimeoutMs, requestedTimeoutMs(this.query) ?? this.deps.requestTimeoutMs)
+  /** Its time begins. Nothing to do where it has been answered at once, and for what may last. */
+  startDeadline(): void {
+    if (this.exchange.answered || this.info.verb === 'watch' || isLongRunning(this.info)) return
+    // Of the connection and the work, not of the objects: a turned clock has no say in it.
+    this.#cancelDeadline = systemClock.after(this.timeoutMs, () => this.#expire())
+    this.exchange.onClose(this.#cancelDeadline)
   }
-  respond(code: number, headers: HeaderList, body: Uint8Array | string | undefined): void {
+  #expire(): void {
+    if (this.exchange.answered) this.exchange.abort()
+    else this.respond(504, [['Content-Type', 'text/plain; charset=utf-8']], deadlineBody())
+    this.isOver = true
+    this.#aborting?.abort(timedOut())
+  }
+  pushCommonHeaders(headers: HeaderList): void {
     headers.push(['Audit-Id', this.auditId])
     if (!headers.some(([name]) => name === 'Cache-Control')) headers.push(['Cache-Control', 'no-cache, private'])
     pushTicketHeaders(headers, this.ticket)
+    const origin = this.deps.cors?.(this.exchange)
+    if (origin !== undefined) headers.push(...origin)
     if (this.#warnings !== undefined) for (const warning of this.#warnings.headers()) headers.push(['Warning', warning])
+  }
+  respond(code: number, headers: HeaderList, body: Uint8Array | string | undefined): void {
+    if (this.isOver) return
+    this.#cancelDeadline()
+    this.pushCommonHeaders(headers)
     this.deps.observer.answered(this, code, body === undefined ? 0 : body.length)
     this.exchange.respond(code, headers, body)
   }
@@ -141,44 +171,14 @@ export class Request implements ServerRequest {
   }
 }
 
+function timedOut(): DOMException {
+  return new DOMException('the time of the request is up', 'TimeoutError')
+}
+
 /** Which flow schema and priority level the request was counted with. */
-export function pushTicketHeaders(headers: HeaderList, ticket: Ticket | undefined): void {
+function pushTicketHeaders(headers: HeaderList, ticket: Ticket | undefined): void {
   if (ticket?.flowSchemaUid === undefined || ticket.priorityLevelUid === undefined) return
   headers.push(['X-Kubernetes-Pf-Flowschema-Uid', ticket.flowSchemaUid], ['X-Kubernetes-Pf-Prioritylevel-Uid', ticket.priorityLevelUid])
-}
-
-/** Escapes are bytes; what is no escape stays as it is. `%2F` becomes a slash, as in Go. */
-function decodePath(raw: string): string {
-  if (!raw.includes('%')) return raw
-  try {
-    return decodeURIComponent(raw)
-  } catch {
-    const bytes = raw.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
-    return textOfBytes(Buffer.from(bytes, 'latin1'))
-  }
-}
-
-/** `?timeout=5s`; undefined without one or with zero. */
-export function requestedTimeoutMs(query: URLSearchParams): number | undefined {
-  const text = query.size === 0 ? null : query.get('timeout')
-  if (text === null || text === '') return undefined
-  const milliseconds = goDurationMs(text)
-  if (milliseconds === undefined)
-    throw failure(400, 'BadRequest', `invalid timeout specified in the request URL - time: invalid duration ${quote(text)}`)
-  return milliseconds === 0 ? undefined : milliseconds
-}
-
-const UNIT_MS: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
-
-/** Go's time.ParseDuration, in milliseconds; undefined when it is none. */
-export function goDurationMs(text: string): number | undefined {
-  if (text === '0') return 0
-  const match = /^[+-]?(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+$/.exec(text)
-  if (match === null) return undefined
-  let total = 0
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)/g))
-    total += Number(amount) * (UNIT_MS[unit as string] as number)
-  return text.startsWith('-') ? -total : total
 }
 
 export function attributesOf(request: ServerRequest): Attributes {

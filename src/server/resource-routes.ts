@@ -21,7 +21,7 @@ import { type HeaderList, header } from './exchange.ts'
 import { type Format, negotiate, wantsPretty } from './negotiate.ts'
 import { connectToPod, notServed } from './pod-connect.ts'
 import { renderResult } from './render.ts'
-import { pushTicketHeaders, requestedTimeoutMs, type ServerRequest } from './request.ts'
+import type { ServerRequest } from './request.ts'
 import { methodNotAllowed, pageNotFound, routeNotFound } from './route-errors.ts'
 import { startWatchStream } from './watch-stream.ts'
 
@@ -215,7 +215,6 @@ function formatOf(request: ServerRequest, watching: boolean): Format {
 
 /** Negotiates before anything is done, and writes the result when it is there. */
 function answer(request: ServerRequest, verb: () => Result | Promise<Result>): void | Promise<void> {
-  requestedTimeoutMs(request.query)
   const format = formatOf(request, false)
   const outcome = verb()
   return outcome instanceof Promise ? outcome.then((result) => send(request, result, format)) : send(request, outcome, format)
@@ -243,11 +242,8 @@ async function watch(request: ServerRequest, endpoint: Endpoint, pathName: strin
   const timeoutMs = seconds !== undefined && seconds > 0 ? seconds * 1000 : deps.minWatchTimeoutMs * (1 + deps.random())
   const headers: HeaderList = [
     ['Content-Type', format.media === 'application/json' ? 'application/json' : 'application/vnd.kubernetes.protobuf;stream=watch'],
-    ['Audit-Id', request.auditId],
-    ['Cache-Control', 'no-cache, private'],
   ]
-  pushTicketHeaders(headers, request.ticket)
-  for (const warning of request.warnings.headers()) headers.push(['Warning', warning])
+  request.pushCommonHeaders(headers)
   // Its place among the fair limits was for the start; a stream may last for an hour.
   request.ticket?.release()
   const observed = deps.observer.watching(request)

@@ -4,6 +4,7 @@
  * @module
  */
 import { randomInt, randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { admissionChain } from '../admission/chain.ts'
 import type { ServedAs } from '../admission/ownerreferencespermission.ts'
 import { defaultAdmissionPlugins } from '../admission/plugins.ts'
@@ -44,6 +45,7 @@ import { signingKeyFromPem } from '../token/keys.ts'
 import { authorizerOf, impersonation } from './access.ts'
 import { objectInterfaces } from './admission-objects.ts'
 import { announce, bootstrap } from './bootstrap.ts'
+import { corsFor } from './cors.ts'
 import { Discovery } from './discovery.ts'
 import { type Fairness } from './fairness.ts'
 import { followFlowControl } from './fairness-config.ts'
@@ -154,6 +156,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     authorizer: world.authorizer,
     impersonate: impersonation(new Impersonator(world.authorizer)),
     fairness,
+    cors: corsFor(options.corsAllowedOrigins),
     observer: new ServerMetrics(registry, families),
     paths: pathRoutes({ discovery, serverAddress: address, emulatedMinor: options.emulatedMinor, checks, extra: [traceRoute, metricsRoute(families), ...openapiRoutes(new OpenAPIDocuments(registry)), ...oidcRoutes({ issuer: issuer.issuer, jwksUri: options.serviceAccount.jwksURI, externalAddress: address(), keys }, log)] }),
     clock,
@@ -169,7 +172,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const system = { registry: access, cache, client: clients.as({ username: 'system:apiserver', groups: ['system:masters'] }, 'kube-apiserver'), clock, log, signal: ended.signal }
   await bootstrap(system, options, servedGroupVersions(registry))
   if (fair !== undefined) followFlowControl(cache, fair, ended.signal)
-  const listener = await listen({ host: options.bindAddress, port: options.securePort, certificate: options.tls.certificate, key: options.tls.key, handle: handler })
+  const listener = await listen({ host: options.bindAddress, port: options.securePort, tls: options.tls, requestTimeoutMs: options.requestTimeoutSeconds * 1000, handle: handler })
   port = listener.port
   const announcement = await announce(system, options, port, store)
   await startControllers(
@@ -203,6 +206,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     cache,
     async close(graceMs) {
       readiness.stopping = true
+      // Load balancers see it, and send nobody any more.
+      if (options.shutdownDelaySeconds > 0) await sleep(options.shutdownDelaySeconds * 1000)
       ended.abort()
       await announcement.withdraw()
       deps.longRunning.closeAll()
