@@ -19,7 +19,7 @@ export const ROOMS: readonly (readonly string[])[] = [
   ['authorization'],
   ['authentication'],
   ['audit'],
-  ['rbac', 'token', 'pki'],
+  ['rbac', 'token', 'pki', 'cel'],
   ['cache'],
   ['storage'],
   ['client', 'api', 'clock.ts'],

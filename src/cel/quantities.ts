@@ -1,0 +1,91 @@
+/**
+ * Kubernetes' quantity library: `quantity("1.5Gi")`.
+ *
+ * @see apiserver/pkg/cel/library/quantity.go
+ * @module
+ */
+import { addQuantities, compareQuantities, parseQuantity, type Quantity, QuantityError, subtractQuantities } from '../api/quantity.ts'
+import { type Call, type Calls, typed } from './call.ts'
+import { CelError, Double, MAX_INT, MIN_INT, noOverload, type Opaque } from './values.ts'
+
+class CelQuantity implements Opaque {
+  readonly celType = 'kubernetes.Quantity'
+  readonly quantity: Quantity
+  constructor(quantity: Quantity) {
+    this.quantity = quantity
+  }
+  equals(other: unknown): boolean {
+    return other instanceof CelQuantity && compareQuantities(this.quantity, other.quantity) === 0
+  }
+}
+
+function parse(text: string): CelQuantity | string {
+  try {
+    return new CelQuantity(parseQuantity(text))
+  } catch (error) {
+    if (error instanceof QuantityError) return error.message
+    throw error
+  }
+}
+
+/** Undefined unless it is a whole number of 64 bits. */
+function integer({ unscaled, scale }: Quantity): bigint | undefined {
+  const divisor = scale < 0 ? 10n ** BigInt(-scale) : 1n
+  if (unscaled % divisor !== 0n) return undefined
+  const value = scale < 0 ? unscaled / divisor : unscaled * 10n ** BigInt(scale)
+  return value >= MIN_INT && value <= MAX_INT ? value : undefined
+}
+
+function method(
+  name: string,
+  run: (quantity: Quantity, other: Quantity | undefined, otherInt: bigint | undefined) => unknown,
+  other: 'none' | 'quantity' | 'number',
+): readonly [string, Call] {
+  return [
+    name,
+    (args) => {
+      const [receiver, argument] = args
+      const fits =
+        other === 'none' ? argument === undefined : argument instanceof CelQuantity || (other === 'number' && typeof argument === 'bigint')
+      if (!(receiver instanceof CelQuantity) || !fits) throw noOverload(name, ...args)
+      return run(
+        receiver.quantity,
+        argument instanceof CelQuantity ? argument.quantity : undefined,
+        typeof argument === 'bigint' ? argument : undefined,
+      )
+    },
+  ]
+}
+
+function operand(quantity: Quantity | undefined, int: bigint | undefined): Quantity {
+  return quantity ?? { unscaled: int ?? 0n, scale: 0, format: 'DecimalSI' }
+}
+
+export const QUANTITY_FUNCTIONS: Calls = [
+  typed('isQuantity', ['string'], ([text]) => typeof parse(text as string) !== 'string'),
+  typed('quantity', ['string'], ([text]) => {
+    const made = parse(text as string)
+    if (typeof made === 'string') throw new CelError(made)
+    return made
+  }),
+]
+
+export const QUANTITY_METHODS: Calls = [
+  method('sign', ({ unscaled }) => (unscaled > 0n ? 1n : unscaled < 0n ? -1n : 0n), 'none'),
+  method('isInteger', (quantity) => integer(quantity) !== undefined, 'none'),
+  method(
+    'asInteger',
+    (quantity) => {
+      const value = integer(quantity)
+      if (value === undefined) throw new CelError('cannot convert value to integer')
+      return value
+    },
+    'none',
+  ),
+  method('asApproximateFloat', ({ unscaled, scale }) => new Double(Number(unscaled) * 10 ** scale), 'none'),
+  method('add', (quantity, other, int) => new CelQuantity(addQuantities(quantity, operand(other, int))), 'number'),
+  method('sub', (quantity, other, int) => new CelQuantity(subtractQuantities(quantity, operand(other, int))), 'number'),
+  method('isGreaterThan', (quantity, other) => compareQuantities(quantity, operand(other, undefined)) > 0, 'quantity'),
+  method('isLessThan', (quantity, other) => compareQuantities(quantity, operand(other, undefined)) < 0, 'quantity'),
+  method('compareTo', (quantity, other) => BigInt(Math.sign(compareQuantities(quantity, operand(other, undefined)))), 'quantity'),
+]
