@@ -63,3 +63,11 @@ test('rules of the same things are one, and what others cover is left out', () =
     ]),
   ).toEqual([rule(['get', 'list'], ['pods', 'services']), rule(['get'], ['pods/log'])])
 })
+
+test('URLs that a star covers are left out one by one, and many rules are merged in time that grows with their number', () => {
+  const from = [{ kind: 'ClusterRoleBinding', namespace: '', name: 'b' } as const]
+  const urls = (...nonResourceURLs: string[]) => ({ rule: { verbs: ['get'], nonResourceURLs }, from })
+  expect(mergeRules([urls('/api/v1', '/version'), urls('/api/*'), urls('/api/**')])).toEqual([urls('/api/**', '/version')])
+  const many = Array.from({ length: 10_000 }, (_, i) => ({ rule: { verbs: [`v${i}`], apiGroups: [`g${i}`], resources: ['r'] }, from }))
+  expect(mergeRules(many)).toHaveLength(10_000)
+})

@@ -47,19 +47,30 @@ export function subjectRules(model: AccessModel, user: RbacUser, namespaces: rea
 
 /** Larger rules are not taken apart, and so only joined as wholes. */
 const MOST_PARTS = 2000
+/** So many pairs of rules are compared; what a subject with more of them could be spared stays in its list. */
+const MOST_COMPARISONS = 250_000
 
 /** Rules that allow exactly what `rules` do: parts joined, repeated and covered ones left out. */
 export function mergeRules(rules: readonly SourcedRule[]): SourcedRule[] {
   const parts = rules.flatMap(split)
-  const byVerb = joined(parts, ({ verbs: _, ...rest }) => rest, joinVerbs)
+  const byVerb = withoutCovered(joined(parts, ({ verbs: _, ...rest }) => rest, joinVerbs))
   const byUrl = joined(byVerb, ({ nonResourceURLs, ...rest }) => (nonResourceURLs === undefined ? [rest] : rest), joinUrls)
   const byResource = joined(byUrl, ({ resources: _, ...rest }) => rest, joinResources)
-  const kept = joined(byResource, ({ apiGroups: _, ...rest }) => rest, joinGroups)
-  for (let i = kept.length - 1; i >= 0; i--) {
-    const others = kept.filter((_, other) => other !== i).map(({ rule }) => rule)
-    if (covers(others, [kept[i]!.rule])) kept.splice(i, 1)
+  return withoutCovered(joined(byResource, ({ apiGroups: _, ...rest }) => rest, joinGroups)).sort((a, b) =>
+    orderOf(a.rule) < orderOf(b.rule) ? -1 : 1,
+  )
+}
+
+/** What the others cover is left out; of two that cover each other, one stays. */
+function withoutCovered(rules: readonly SourcedRule[]): SourcedRule[] {
+  if (rules.length ** 2 > MOST_COMPARISONS) return [...rules]
+  const kept = new Set(rules)
+  for (const one of rules) {
+    kept.delete(one)
+    const others = [...kept].map(({ rule }) => rule)
+    if (!covers(others, [one.rule])) kept.add(one)
   }
-  return kept.sort((a, b) => (orderOf(a.rule) < orderOf(b.rule) ? -1 : 1))
+  return [...kept]
 }
 
 /** A rule for each resource and each URL, with sorted verbs and names and without what a star makes needless. */
