@@ -4,7 +4,7 @@
  * @see apimachinery/pkg/fields/selector.go
  * @module
  */
-import { byteOrder } from './json.ts'
+import { byteOrder } from './byte-order.ts'
 import { badRequest } from './status.ts'
 
 /** One condition on one field; fields that do not exist are somebody else's to refuse. */

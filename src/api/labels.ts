@@ -5,8 +5,8 @@
  * @module
  */
 import { aggregateErrors } from './aggregate.ts'
+import { byteOrder } from './byte-order.ts'
 import { type FieldError, fieldErrorText, invalidValue } from './field.ts'
-import { byteOrder } from './json.ts'
 import { labelValueErrors, qualifiedNameErrors } from './names.ts'
 import { badRequest } from './status.ts'
 import type { LabelSelector as LabelSelectorObject } from './types/meta/v1.ts'
