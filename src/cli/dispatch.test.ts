@@ -22,7 +22,7 @@ test('without a command it says what there is', async () => {
   expect(out).toMatch(/Usage:\n {2}podpass COMMAND/)
 })
 
-test.each(['up', 'serve', 'version'])('%s --help names its flags and exits 0', async (name) => {
+test.each(['up', 'serve', 'why', 'can-i', 'who-can', 'rules', 'token', 'tokens', 'keys', 'trace', 'version'])('%s --help names its flags and exits 0', async (name) => {
   const { code, out } = await run(name, '--help')
   expect(code).toBe(0)
   expect(out).toMatch(new RegExp(`Usage:\\n {2}podpass ${name}`))
