@@ -53,7 +53,7 @@ export const SERVER_FLAGS = {
     category: SERVING,
     type: 'strings',
     default: [],
-    help: "Cipher suites by their IANA names; the platform's when none are given.",
+    help: "Cipher suites of TLS 1.2 by their IANA names; the platform's when none are given.",
   },
   'cert-dir': {
     category: SERVING,
@@ -120,6 +120,12 @@ export const SERVER_FLAGS = {
     help: 'The iss of tokens. The first issues, all are accepted.',
   },
   'service-account-signing-key-file': { category: ACCOUNTS, type: 'string', value: 'file', help: 'The private key that signs tokens.' },
+  'service-account-signing-endpoint': {
+    category: ACCOUNTS,
+    type: 'string',
+    value: 'socket',
+    help: 'A program that signs tokens and keeps the key to itself; in place of both key files.',
+  },
   'service-account-key-file': {
     category: ACCOUNTS,
     type: 'stringArray',
@@ -146,6 +152,18 @@ export const SERVER_FLAGS = {
     default: true,
     help: 'Look up the account and the bound object at every request.',
   },
+  'strict-node-claim': {
+    category: ACCOUNTS,
+    type: 'bool',
+    default: false,
+    help: "A pod's token dies with the node that it names, too. Kubernetes never looks at that node again.",
+  },
+  'token-ledger': {
+    category: ACCOUNTS,
+    type: 'bool',
+    default: true,
+    help: 'Remember issued tokens (never the tokens themselves), so that they can be listed and revoked.',
+  },
   'api-audiences': {
     category: ACCOUNTS,
     type: 'strings',
@@ -160,6 +178,12 @@ export const SERVER_FLAGS = {
     help: 'Client certificates signed by one of these name their user (CN) and groups (O).',
   },
   'anonymous-auth': { category: AUTHENTICATION, type: 'bool', default: true, help: 'A request without credentials is system:anonymous.' },
+  'enable-bootstrap-token-auth': {
+    category: AUTHENTICATION,
+    type: 'bool',
+    default: false,
+    help: 'Accept the tokens in Secrets of type bootstrap.kubernetes.io/token in kube-system.',
+  },
   'token-auth-file': {
     category: AUTHENTICATION,
     type: 'string',
@@ -193,7 +217,13 @@ export const SERVER_FLAGS = {
     category: AUTHORIZATION,
     type: 'strings',
     default: ['Node', 'RBAC'],
-    help: 'Who is asked, in order: Node, RBAC, AlwaysAllow, AlwaysDeny. kube-apiserver allows everything unless told otherwise; podpass does not.',
+    help: 'Who is asked, in order: Node, RBAC, ABAC, AlwaysAllow, AlwaysDeny. kube-apiserver allows everything unless told otherwise; podpass does not.',
+  },
+  'authorization-policy-file': {
+    category: AUTHORIZATION,
+    type: 'string',
+    value: 'file',
+    help: 'The policies of the mode ABAC, a JSON object a line.',
   },
   'enable-admission-plugins': {
     category: AUTHORIZATION,
@@ -227,7 +257,12 @@ export const SERVER_FLAGS = {
     default: ['1.34'],
     help: 'The Kubernetes minor whose tables kubectl prints: 1.33 to 1.36.',
   },
-  'runtime-config': { category: API, type: 'map', default: {}, help: 'API versions to turn on or off: apps/v1=false, api/beta=true.' },
+  'runtime-config': {
+    category: API,
+    type: 'map',
+    default: {},
+    help: 'API versions and resources to turn off, or to keep on: apps/v1=false, api/ga=false,batch/v1=true.',
+  },
   'service-cluster-ip-range': {
     category: API,
     type: 'string',
@@ -418,7 +453,6 @@ export const REFUSED_FLAGS: Readonly<Record<string, OtherFlag>> = {
   'authentication-token-webhook-cache-ttl': text(WEBHOOK),
   'authentication-token-webhook-version': text(WEBHOOK),
   'authorization-config': text(CONFIGURED),
-  'authorization-policy-file': text('podpass has no ABAC mode'),
   'authorization-webhook-config-file': text(WEBHOOK),
   'authorization-webhook-cache-authorized-ttl': text(WEBHOOK),
   'authorization-webhook-cache-unauthorized-ttl': text(WEBHOOK),
@@ -427,8 +461,6 @@ export const REFUSED_FLAGS: Readonly<Record<string, OtherFlag>> = {
   'tracing-config-file': text(CONFIGURED),
   'encryption-provider-config': text('podpass does not encrypt what it stores; use an encrypted disk'),
   'encryption-provider-config-automatic-reload': bool('podpass does not encrypt what it stores; use an encrypted disk'),
-  'enable-bootstrap-token-auth': bool('podpass does not accept bootstrap tokens'),
-  'service-account-signing-endpoint': text('podpass signs with a key in a file'),
   'oidc-ca-file': text(OIDC),
   'oidc-client-id': text(OIDC),
   'oidc-groups-claim': text(OIDC),
@@ -494,7 +526,6 @@ export const REFUSED_FLAGS: Readonly<Record<string, OtherFlag>> = {
 
 /** Values of refused switches that ask for nothing: what kube-apiserver does without them. */
 export const HARMLESS_VALUES: Readonly<Record<string, boolean>> = {
-  'enable-bootstrap-token-auth': false,
   'enable-garbage-collector': true,
   'disable-http2-serving': false,
   'enable-logs-handler': false,

@@ -8,6 +8,8 @@
  */
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
+import { type AbacPolicy, parseAbacPolicies } from '../authorization/abac.ts'
+import { CIPHER_SUITES } from '../server/cipher-suites.ts'
 import { type AuthorizationMode, defaultServerOptions, type ServerOptions, type StaticToken, type TlsOptions } from '../server/options.ts'
 import { type FlagValues, type Parsed, UsageError } from './flags.ts'
 import { nearest } from './nearest.ts'
@@ -50,7 +52,7 @@ const MAX_EMULATED_MINOR = 36
 /** @see pkg/controlplane/apiserver/options/options.go, lowBound and upBound */
 const MIN_TOKEN_EXPIRATION_SECONDS = 3600
 const MAX_TOKEN_EXPIRATION_SECONDS = 2 ** 32
-const MODES: readonly AuthorizationMode[] = ['Node', 'RBAC', 'AlwaysAllow', 'AlwaysDeny']
+const MODES: readonly AuthorizationMode[] = ['Node', 'RBAC', 'ABAC', 'AlwaysAllow', 'AlwaysDeny']
 /** The smallest prefix leaves a million addresses. @see cmd/kube-apiserver/app/options/validation.go, maxCIDRBits */
 const MAX_SERVICE_RANGE_BITS = 20
 
@@ -86,7 +88,10 @@ export async function serveOptions(parsed: Parsed<typeof SERVE_FLAGS>, surroundi
   together('tls-cert-file', 'tls-private-key-file')
   together('etcd-certfile', 'etcd-keyfile')
   together('cluster-signing-cert-file', 'cluster-signing-key-file')
-  together('service-account-issuer', 'service-account-signing-key-file', 'service-account-key-file')
+  const endpoint = values['service-account-signing-endpoint']
+  if (!isGiven(endpoint)) together('service-account-issuer', 'service-account-signing-key-file', 'service-account-key-file')
+  else if (isGiven(values['service-account-signing-key-file']) || isGiven(values['service-account-key-file']))
+    problems.push('--service-account-signing-endpoint signs in place of --service-account-signing-key-file and --service-account-key-file')
   if (!isGiven(values['service-account-issuer']))
     problems.push(
       '--service-account-issuer, --service-account-signing-key-file and --service-account-key-file are needed (podpass up chooses them for you)',
@@ -139,12 +144,15 @@ export async function serveOptions(parsed: Parsed<typeof SERVE_FLAGS>, surroundi
 
   const staticTokens = staticTokensOf(values, read, problems)
   const modes = authorizationModes(values['authorization-mode'], problems)
+  const abacPolicies = abacPoliciesOf(values, read, modes, problems)
   const admission = admissionOptions(values, problems)
   const controllers = controllerSelection(values.controllers, problems)
   const emulatedMinor = emulatedMinorOf(values['emulated-version'], problems)
   const runtimeConfig = runtimeConfigOf(values['runtime-config'], problems)
   const serviceClusterIPRanges = serviceRanges(values['service-cluster-ip-range'], problems)
   const nodePortRange = nodePorts(values['service-node-port-range'], problems)
+  for (const name of values['tls-cipher-suites'])
+    if (!CIPHER_SUITES.includes(name)) problems.push(`--tls-cipher-suites: ${unknownName(name, CIPHER_SUITES)}`)
   checkNumbers(values, problems)
 
   if (problems.length > 0) throw new UsageError(problems.join('\n'))
@@ -160,12 +168,15 @@ export async function serveOptions(parsed: Parsed<typeof SERVE_FLAGS>, surroundi
     store: store as ServerOptions['store'],
     serviceAccount: {
       issuers: values['service-account-issuer'],
-      signingKey: signingKey as string,
+      ...(signingKey === undefined ? {} : { signingKey }),
+      ...(isGiven(endpoint) ? { signingEndpoint: endpoint as string } : {}),
       keys,
       ...(values['service-account-jwks-uri'] === undefined ? {} : { jwksURI: values['service-account-jwks-uri'] }),
       ...(maxExpiration === undefined || maxExpiration === 0 ? {} : { maxTokenExpirationSeconds: maxExpiration }),
       extendExpiration: values['service-account-extend-token-expiration'],
       lookup: values['service-account-lookup'],
+      strictNodeClaim: values['strict-node-claim'],
+      ledger: values['token-ledger'],
     },
   })
   const options: ServerOptions = {
@@ -188,9 +199,11 @@ export async function serveOptions(parsed: Parsed<typeof SERVE_FLAGS>, surroundi
           },
         }),
     anonymousAuth: values['anonymous-auth'],
+    bootstrapTokenAuth: values['enable-bootstrap-token-auth'],
     staticTokens,
     apiAudiences: values['api-audiences'],
     authorizationModes: modes,
+    abacPolicies,
     admission,
     network: { serviceClusterIPRanges, nodePortRange },
     controllers: {
@@ -298,7 +311,7 @@ function tlsOptions(values: Values, read: Read, problems: string[]): TlsOptions 
       problems.push(`--tls-sni-cert-key=${text}: certificate.crt,key.key or certificate.crt,key.key:name,name is needed`)
       return []
     }
-    return [{ certificate, key, names: names === '' ? [] : names.split(',') }]
+    return [{ certificate, key, names: names === '' ? namesOf(certificate) : names.split(',') }]
   })
   const certificate = certificateText('tls-cert-file', read('tls-cert-file', values['tls-cert-file']), problems)
   const key = keyText('tls-private-key-file', read('tls-private-key-file', values['tls-private-key-file']), 'private', problems)
@@ -306,6 +319,15 @@ function tlsOptions(values: Values, read: Read, problems: string[]): TlsOptions 
   if (!new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key)))
     problems.push('--tls-private-key-file is not the key of --tls-cert-file')
   return { certificate, key, sni, minVersion: minVersion ?? 'TLSv1.2', cipherSuites: values['tls-cipher-suites'] }
+}
+
+/** Who a certificate is for where nobody says so. @see dynamiccertificates/named_certificates.go, getCertificateNames */
+function namesOf(certificate: string): string[] {
+  const { subject, subjectAltName = '' } = new X509Certificate(certificate)
+  const commonName = /^CN=(.*)$/m.exec(subject)?.[1] ?? ''
+  const domain = /^(?:\*|(?:\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)$/
+  const alternatives = [...subjectAltName.matchAll(/DNS:([^,]+)/g)].map(([, name]) => name as string)
+  return isIP(commonName) === 0 && domain.test(commonName) ? [commonName, ...alternatives] : alternatives
 }
 
 async function withOwnCertificate(values: Values, surroundings: Surroundings, dataDir: string): Promise<TlsOptions & { ownCA: string }> {
@@ -359,11 +381,25 @@ function authorizationModes(modes: readonly string[], problems: string[]): Autho
   if (modes.length === 0) problems.push('--authorization-mode: at least one mode is needed')
   for (const mode of modes) {
     if ((MODES as readonly string[]).includes(mode)) continue
-    if (mode === 'ABAC' || mode === 'Webhook') problems.push(`--authorization-mode=${mode} is refused: podpass has ${MODES.join(', ')}`)
+    if (mode === 'Webhook') problems.push(`--authorization-mode=${mode} is refused: podpass has ${MODES.join(', ')}`)
     else problems.push(`--authorization-mode: ${unknownName(mode, MODES)}`)
   }
   if (new Set(modes).size < modes.length) problems.push('--authorization-mode names one mode twice')
   return modes as AuthorizationMode[]
+}
+
+/** @see pkg/kubeapiserver/options/authorization.go, Validate */
+function abacPoliciesOf(values: Values, read: Read, modes: readonly AuthorizationMode[], problems: string[]): readonly AbacPolicy[] {
+  const path = values['authorization-policy-file']
+  if (modes.includes('ABAC') !== isGiven(path))
+    problems.push('--authorization-mode=ABAC and --authorization-policy-file go together; one of them is missing')
+  if (path === undefined) return []
+  try {
+    return parseAbacPolicies(path, read('authorization-policy-file', path) ?? '')
+  } catch (error) {
+    problems.push(`--authorization-policy-file: ${(error as Error).message}`)
+    return []
+  }
 }
 
 function unknownName(name: string, known: readonly string[]): string {
@@ -414,8 +450,8 @@ function runtimeConfigOf(config: Readonly<Record<string, string>>, problems: str
   const result: Record<string, boolean> = {}
   for (const [name, value] of Object.entries(config)) {
     if (value !== 'true' && value !== 'false') problems.push(`--runtime-config: ${name}=${value} is neither true nor false`)
-    if (name !== 'v1' && !/^(?:api\/(?:all|ga|beta|alpha)|[a-z0-9.-]+\/v\d+(?:(?:alpha|beta)\d+)?)$/.test(name))
-      problems.push(`--runtime-config: ${name} is no group and version`)
+    if (name !== 'v1' && !/^(?:api\/(?:all|ga|beta|alpha)|[a-z0-9.-]+\/v\d+(?:(?:alpha|beta)\d+)?(?:\/[a-z]+)?)$/.test(name))
+      problems.push(`--runtime-config: ${name} is no group and version, and no resource of one`)
     result[name] = value === 'true'
   }
   return result
@@ -477,5 +513,8 @@ function checkNumbers(values: Values, problems: string[]): void {
     } catch {
       problems.push(`--cors-allowed-origins: ${origin} is no regular expression`)
     }
+    // As upstream: else https://example.org.evil.test would match what was meant for example.org.
+    if (!/\^|\/\//.test(origin) || !/[$:]/.test(origin))
+      problems.push(`--cors-allowed-origins: ${origin} has to pin the start (^ or //) and the end ($ or :) of the host`)
   }
 }

@@ -77,7 +77,7 @@ async function upOptions(pki: Pki, folder: string, securePort: number): Promise<
   const defaults = defaultServerOptions({
     tls: { certificate: pki.server.certificate, key: pki.server.key, sni: [], minVersion: 'TLSv1.2', cipherSuites: [] },
     store: { kind: 'embedded', dataDir: folder },
-    serviceAccount: { signingKey: await pki.serviceAccountKey },
+    serviceAccount: { signingKey: await pki.serviceAccountKey, keyFolder: resolve(folder, 'keys') },
   })
   const controllers = { ...defaults.controllers, rootCA: pki.authority.certificate, clusterSigning: pki.authority }
   return { ...defaults, bindAddress: HOST, securePort, clientCA: pki.authority.certificate, controllers }

@@ -1,5 +1,5 @@
 /**
- * How a server knows who asks: keys, tokens, certificates, and the chain that joins them.
+ * How a server knows who asks: keys, tokens, certificates, the ledger of what was issued, and the chain that joins them.
  *
  * @module
  */
@@ -10,44 +10,230 @@ import { bearerAuthenticator, webSocketAuthenticator } from '../authentication/b
 import { bootstrapTokenAuthenticator } from '../authentication/bootstraptoken.ts'
 import { authenticationChain } from '../authentication/chain.ts'
 import { requestHeaderAuthenticator } from '../authentication/requestheader.ts'
-import { ServiceAccountAuthenticator } from '../authentication/serviceaccount.ts'
-import { type TokenAuthenticator, tokenUnion } from '../authentication/token.ts'
+import { ServiceAccountAuthenticator, type TokenCounter } from '../authentication/serviceaccount.ts'
+import { audienceAgnostic, type TokenAuthenticator, tokenUnion } from '../authentication/token.ts'
 import { tokenFileAuthenticator } from '../authentication/tokenfile.ts'
 import { x509Authenticator } from '../authentication/x509.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { Clock } from '../clock.ts'
 import { parseCertificates } from '../pki/certificate.ts'
-import { localSigner, type TokenIssuer, tokenIssuer } from '../token/issuer.ts'
-import { type KeySource, signingKeyFromPem, staticKeySource, verificationKey, verificationKeysFromPem } from '../token/keys.ts'
+import type { RegistryAccess } from '../registry/resource.ts'
+import { type IssuedToken, localSigner, type TokenIssuer, type TokenSigner, tokenIssuer } from '../token/issuer.ts'
+import { KeyFolder } from '../token/key-folder.ts'
+import {
+  type KeySource,
+  type SigningKey,
+  signingKeyFromPem,
+  staticKeySource,
+  verificationKey,
+  verificationKeysFromPem,
+} from '../token/keys.ts'
+import { type LedgerStorage, TokenLedger } from '../token/ledger.ts'
 import { TokenVerifier } from '../token/verify.ts'
-import type { ServerOptions } from './options.ts'
+import type { ServerLog, ServerOptions } from './options.ts'
 
 export interface Identity {
   keys: KeySource
   issuer: TokenIssuer
+  /** Signs the tokens in Secrets, which never expire. */
+  secretTokenSigner: TokenSigner
+  /** Present when keys are made here and have a life. */
+  folder: KeyFolder | undefined
+  ledger: TokenLedger | undefined
   chain: Authenticator
+  /** Keeps what has not been kept yet. */
+  close(): Promise<void>
 }
 
-export function identityOf(options: ServerOptions, cache: Cache, clock: Clock): Identity {
-  const signing = signingKeyFromPem(options.serviceAccount.signingKey)
-  const accepted = options.serviceAccount.keys.flatMap(verificationKeysFromPem)
-  const keys = staticKeySource(accepted.length > 0 ? accepted : [verificationKey(createPublicKey(signing.privateKey))])
-  const { maxTokenExpirationSeconds, extendExpiration, lookup } = options.serviceAccount
+export interface IdentityDeps {
+  cache: Cache
+  clock: Clock
+  log: ServerLog
+  /** Of the running server, once it is there. */
+  registry(): RegistryAccess
+  /** Where the ledger is kept; absent: none is. */
+  ledgerStorage?: LedgerStorage
+  /** Told when tokens died that nobody deleted: what is open by them has to end. */
+  tokensDied(): void
+  count?(counter: TokenCounter): void
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000
+/** A time that no server lives to see: the last second of a four-digit year. */
+const NEVER_SECONDS = 253_402_300_799
+
+export async function openIdentity(options: ServerOptions, deps: IdentityDeps): Promise<Identity> {
+  const { cache, clock, log, ledgerStorage, tokensDied, count } = deps
+  const { maxTokenExpirationSeconds, extendExpiration, lookup, strictNodeClaim } = options.serviceAccount
+  const source = await signingSource(options, deps)
+  const ledger =
+    ledgerStorage === undefined
+      ? undefined
+      : await TokenLedger.open({
+          clock,
+          storage: ledgerStorage,
+          failed: (err) => log.error({ err }, 'the ledger of tokens could not be written; it is tried again'),
+          revokedSome: tokensDied,
+        })
   const issuer = tokenIssuer({
     // At least one issuer is there: the command line and the defaults see to it.
     issuers: options.serviceAccount.issuers as [string, ...string[]],
     apiAudiences: options.apiAudiences,
-    signer: localSigner(() => signing),
+    signer: source.signer,
     extendExpiration,
-    ...(maxTokenExpirationSeconds === undefined ? {} : { maxExpirationSeconds: maxTokenExpirationSeconds }),
+    ...source.limits(maxTokenExpirationSeconds),
+    ...issuance(source.folder, ledger),
   })
-  const verifier = new TokenVerifier({ keys, issuers: issuer.issuers, apiAudiences: issuer.apiAudiences })
-  const accounts = new ServiceAccountAuthenticator({ verifier, cache, clock, lookup })
-  return { keys, issuer, chain: chainOf(options, { cache, clock, accounts, apiAudiences: issuer.apiAudiences }) }
+  const verifier = new TokenVerifier({ keys: source.keys, issuers: issuer.issuers, apiAudiences: issuer.apiAudiences })
+  const accounts = new ServiceAccountAuthenticator({
+    verifier,
+    cache,
+    clock,
+    lookup,
+    strictNodeClaim,
+    labelSecret: (secret, labels) => labelSecret(deps, secret, labels),
+    ...(ledger !== undefined && { revoked: (claims) => ledger.revoked(claims), used: (claims) => ledger.used(claims) }),
+    ...(count !== undefined && { count }),
+  })
+  return {
+    keys: source.keys,
+    issuer,
+    secretTokenSigner: secretTokenSigner(options, source),
+    folder: source.folder,
+    ledger,
+    chain: chainOf(options, { cache, clock, accounts, apiAudiences: issuer.apiAudiences }),
+    async close() {
+      await ledger?.close()
+      await source.close()
+    },
+  }
+}
+
+/** Who signs and which keys verify: a file, a folder of keys with a life, or a program beside the server. */
+interface SigningSource {
+  signer: TokenSigner
+  keys: KeySource
+  folder: KeyFolder | undefined
+  limits(maxSeconds: number | undefined): { maxExpirationSeconds?: number; maxExtendedExpirationSeconds?: number }
+  close(): Promise<void>
+}
+
+async function signingSource({ serviceAccount }: ServerOptions, deps: IdentityDeps): Promise<SigningSource> {
+  if (serviceAccount.signingEndpoint !== undefined) return externalSource(serviceAccount.signingEndpoint, deps)
+  const { signingKey: firstKey, keyFolder } = serviceAccount
+  if (firstKey === undefined) throw new TypeError('neither a signing key nor a signing endpoint is given')
+  const accepted = serviceAccount.keys.flatMap(verificationKeysFromPem)
+  if (keyFolder !== undefined) return folderSource(keyFolder, firstKey, accepted, deps)
+  const signing = signingKeyFromPem(firstKey)
+  return {
+    signer: localSigner(() => signing),
+    keys: staticKeySource(accepted.length > 0 ? accepted : [verificationKey(createPublicKey(signing.privateKey))]),
+    folder: undefined,
+    limits: ownLimits,
+    close: async () => {},
+  }
+}
+
+async function externalSource(endpoint: string, { clock, log }: IdentityDeps): Promise<SigningSource> {
+  // Loaded only here: grpc is heavy.
+  const { ExternalSigner } = await import('../token/external-signer.ts')
+  const failed = (err: unknown) => log.error({ err }, 'the keys of the external signer could not be fetched; those known stay in use')
+  const signer = await ExternalSigner.open({ endpoint, clock, failed })
+  return {
+    signer,
+    keys: signer,
+    folder: undefined,
+    limits: (maxSeconds) => ({
+      maxExpirationSeconds: Math.min(maxSeconds ?? Number.POSITIVE_INFINITY, signer.maxExpirationSeconds),
+      maxExtendedExpirationSeconds: signer.maxExtendedExpirationSeconds,
+    }),
+    close: async () => signer.close(),
+  }
+}
+
+async function folderSource(
+  dir: string,
+  firstKey: string,
+  accepted: readonly ReturnType<typeof verificationKey>[],
+  { clock, log }: IdentityDeps,
+): Promise<SigningSource> {
+  const failed = (err: unknown) => log.error({ err, dir }, 'the lives of the signing keys could not be written')
+  const others = accepted.map((verification) => ({ verification }))
+  const folder = await KeyFolder.open(dir, { clock, firstKey, others, failed })
+  let cancel = () => {}
+  const clean = () => {
+    folder.clean().catch(failed)
+    cancel = clock.after(DAY_MS, clean)
+  }
+  clean()
+  return {
+    signer: localSigner(() => folder.ring.active()),
+    keys: folder.ring,
+    folder,
+    limits: ownLimits,
+    async close() {
+      cancel()
+      await folder.close()
+    },
+  }
+}
+
+function ownLimits(maxSeconds: number | undefined): { maxExpirationSeconds?: number } {
+  return maxSeconds === undefined ? {} : { maxExpirationSeconds: maxSeconds }
+}
+
+/** What has to hear of every issued token: a key lives as long as its last token, and the ledger knows them all. */
+function issuance(folder: KeyFolder | undefined, ledger: TokenLedger | undefined): Pick<TokenIssuer, 'issued' | 'earliestIssueSeconds'> {
+  if (folder === undefined && ledger === undefined) return {}
+  return {
+    issued(token: IssuedToken) {
+      folder?.ring.noteExpiry(token.claims.exp)
+      ledger?.issued(token)
+    },
+    ...(ledger !== undefined && { earliestIssueSeconds: (owners, nowSeconds) => ledger.earliestIssueSeconds(owners, nowSeconds) }),
+  }
+}
+
+/** A key of their own where there is one. Else the key that signs one of them is kept until somebody retires it: such tokens have no end. */
+function secretTokenSigner({ controllers }: ServerOptions, { signer, folder }: SigningSource): TokenSigner {
+  if (controllers.secretTokenKey !== undefined) {
+    const key: SigningKey = signingKeyFromPem(controllers.secretTokenKey)
+    return localSigner(() => key)
+  }
+  if (folder === undefined) return signer
+  return {
+    sign(claims) {
+      folder.ring.noteExpiry(NEVER_SECONDS)
+      return signer.sign(claims)
+    },
+  }
+}
+
+async function labelSecret(
+  { registry, log }: IdentityDeps,
+  { namespace, name, uid }: { namespace: string; name: string; uid: string },
+  labels: Record<string, string>,
+): Promise<void> {
+  try {
+    await registry().update(
+      'v1/secrets',
+      { namespace, name },
+      (secret) => {
+        if (secret.metadata?.uid !== uid) throw new Error('it was replaced by another of its name')
+        secret.metadata.labels = { ...secret.metadata.labels, ...labels }
+      },
+      { fieldManager: 'kube-apiserver' },
+    )
+  } catch (err) {
+    log.warn({ err, namespace, secret: name }, 'the last use of a token secret could not be noted')
+  }
 }
 
 /** In upstream's order: front proxy, certificates, tokens, nobody. */
-function chainOf(options: ServerOptions, parts: { cache: Cache; clock: Clock; accounts: TokenAuthenticator; apiAudiences: readonly string[] }): Authenticator {
+function chainOf(
+  options: ServerOptions,
+  parts: { cache: Cache; clock: Clock; accounts: TokenAuthenticator; apiAudiences: readonly string[] },
+): Authenticator {
   const { cache, clock, accounts, apiAudiences } = parts
   const members: Authenticator[] = []
   if (options.requestHeader !== undefined) {
@@ -60,8 +246,12 @@ function chainOf(options: ServerOptions, parts: { cache: Cache; clock: Clock; ac
     members.push(x509Authenticator({ authorities: () => authorities, clock }))
   }
   const tokens: TokenAuthenticator[] = []
-  if (options.staticTokens.length > 0) tokens.push(tokenFileAuthenticator(new Map(options.staticTokens.map(({ token, username, uid, groups }) => [token, { username, uid, groups }]))))
-  tokens.push(accounts, bootstrapTokenAuthenticator({ cache, clock }))
+  if (options.staticTokens.length > 0) {
+    const users = new Map(options.staticTokens.map(({ token, username, uid, groups }) => [token, { username, uid, groups }]))
+    tokens.push(audienceAgnostic(tokenFileAuthenticator(users), apiAudiences))
+  }
+  tokens.push(accounts)
+  if (options.bootstrapTokenAuth) tokens.push(audienceAgnostic(bootstrapTokenAuthenticator({ cache, clock }), apiAudiences))
   const union = tokenUnion(tokens)
   members.push(bearerAuthenticator(union), webSocketAuthenticator(union))
   return authenticationChain({ members, apiAudiences, ...(options.anonymousAuth ? { anonymous: anonymousAuthenticator() } : {}) })

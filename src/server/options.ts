@@ -7,6 +7,7 @@
  * @see cmd/kube-apiserver/app/options/options.go
  * @module
  */
+import type { AbacPolicy } from '../authorization/abac.ts'
 import type { Clock } from '../clock.ts'
 
 export interface ServerOptions {
@@ -23,6 +24,8 @@ export interface ServerOptions {
   requestHeader?: RequestHeaderOptions
   /** Requests without credentials are `system:anonymous` instead of refused. */
   anonymousAuth: boolean
+  /** Secrets of their type in `kube-system` authenticate (`--enable-bootstrap-token-auth`). */
+  bootstrapTokenAuth: boolean
   /** Static tokens (`--token-auth-file`); empty unless somebody asked for them by an unsafe flag. */
   staticTokens: readonly StaticToken[]
   serviceAccount: ServiceAccountOptions
@@ -30,6 +33,8 @@ export interface ServerOptions {
   apiAudiences: readonly string[]
   /** In the order they are asked. */
   authorizationModes: readonly AuthorizationMode[]
+  /** Of the mode `ABAC`. */
+  abacPolicies: readonly AbacPolicy[]
   admission: AdmissionOptions
   store: StoreOptions
   network: NetworkOptions
@@ -54,7 +59,7 @@ export interface ServerOptions {
   externalHostname?: string
   /** Whether privileged containers are accepted. */
   allowPrivileged: boolean
-  /** `'<group>/<version>': true|false`, `api/all`, … (`--runtime-config`). */
+  /** `'<group>/<version>': true|false`, `api/all`, `'<group>/<version>/<resource>'` (`--runtime-config`). */
   runtimeConfig: Readonly<Record<string, boolean>>
   /** Wall time and deadlines; the system's unless a test turns it. */
   clock?: Clock
@@ -94,8 +99,12 @@ export interface StaticToken {
 export interface ServiceAccountOptions {
   /** The first one issues, all are accepted. */
   issuers: readonly string[]
-  /** PEM of the private key that signs. */
-  signingKey: string
+  /** PEM of the private key that signs. Undefined: `signingEndpoint` does. */
+  signingKey?: string
+  /** The socket of a program that signs and keeps the key elsewhere (`--service-account-signing-endpoint`, KEP-740). */
+  signingEndpoint?: string
+  /** Keys with a life are kept in this folder: `signingKey` is the first, and each may be rotated to another. Undefined: it signs for good. */
+  keyFolder?: string
   /** PEMs (public or private) that verify; the signing key's own when empty. One text may hold several keys. */
   keys: readonly string[]
   /** `jwks_uri` of the discovery document; the server's own when undefined. */
@@ -106,9 +115,13 @@ export interface ServiceAccountOptions {
   extendExpiration: boolean
   /** Whether the bound objects of a token are looked up (`--service-account-lookup`). */
   lookup: boolean
+  /** A pod's token dies with the node that it names too (`--strict-node-claim`); Kubernetes never looks that up. */
+  strictNodeClaim: boolean
+  /** Whether issued tokens are remembered and can be revoked (`--token-ledger`). */
+  ledger: boolean
 }
 
-export type AuthorizationMode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny'
+export type AuthorizationMode = 'Node' | 'RBAC' | 'ABAC' | 'AlwaysAllow' | 'AlwaysDeny'
 
 export interface AdmissionOptions {
   /** Added to the plugins that are on by default. */
@@ -173,9 +186,11 @@ export function defaultServerOptions(
     bindAddress: '127.0.0.1',
     securePort: 6443,
     anonymousAuth: true,
+    bootstrapTokenAuth: false,
     staticTokens: [],
     apiAudiences: [],
     authorizationModes: ['Node', 'RBAC'],
+    abacPolicies: [],
     admission: { enable: [], disable: [], defaultNotReadyTolerationSeconds: 300, defaultUnreachableTolerationSeconds: 300 },
     network: { serviceClusterIPRanges: ['10.0.0.0/24'], nodePortRange: { from: 30_000, to: 32_767 } },
     controllers: {
@@ -201,6 +216,8 @@ export function defaultServerOptions(
       keys: [],
       extendExpiration: true,
       lookup: true,
+      strictNodeClaim: false,
+      ledger: true,
       ...needed.serviceAccount,
     },
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import { randomInt, randomUUID } from 'node:crypto'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { admissionChain } from '../admission/chain.ts'
 import type { ServedAs } from '../admission/ownerreferencespermission.ts'
@@ -21,52 +22,55 @@ import type { ResourceQuota } from '../api/types/core/v1.ts'
 import { alwaysDenyAuthorizer } from '../authorization/alwaysdeny.ts'
 import type { Authorizer } from '../authorization/authorizer.ts'
 import { Impersonator } from '../authorization/impersonation.ts'
-import { layoutCodec } from '../cache/layout.ts'
 import type { Cache, ResourceCache } from '../cache/cache.ts'
+import { layoutCodec } from '../cache/layout.ts'
 import { openCache } from '../cache/live-cache.ts'
 import type { ClientFactory } from '../client/client.ts'
 import { type Clock, systemClock } from '../clock.ts'
-import type { ControllerConfig } from '../controllers/controller.ts'
 import { startControllers } from '../controllers/controllers.ts'
 import { servedResources } from '../controllers/served-resources.ts'
 import { RbacIndex } from '../rbac/index.ts'
 import { registryAccess } from '../registry/access.ts'
 import { Registry } from '../registry/endpoint.ts'
+import { podpassDefinitions } from '../registry/podpass/definitions.ts'
+import { withPodpassSchemas } from '../registry/podpass/schemas.ts'
 import type { RegistryAccess, ResourceDefinition, World } from '../registry/resource.ts'
 import { servedDefinitions } from '../registry/served.ts'
 import type { Verbs } from '../registry/verbs/context.ts'
-import type { RequestInfo } from './request-info.ts'
 import { KeyedQueue } from '../registry/verbs/keyed-queue.ts'
 import { openEmbeddedStore } from '../storage/embedded/embedded-store.ts'
 import type { Store } from '../storage/store.ts'
 import { legacyTokenClaims } from '../token/claims.ts'
-import { localSigner, type TokenIssuer } from '../token/issuer.ts'
-import { signingKeyFromPem } from '../token/keys.ts'
+import type { LedgerStorage } from '../token/ledger.ts'
+import { LedgerFile } from '../token/ledger-file.ts'
 import { authorizerOf, impersonation } from './access.ts'
 import { objectInterfaces } from './admission-objects.ts'
 import { announce, bootstrap } from './bootstrap.ts'
 import { corsFor } from './cors.ts'
 import { Discovery } from './discovery.ts'
-import { type Fairness } from './fairness.ts'
+import type { Fairness } from './fairness.ts'
 import { followFlowControl } from './fairness-config.ts'
 import { PriorityAndFairness } from './fairness-control.ts'
 import { inflightLimits } from './fairness-inflight.ts'
 import { createHandler, createInternalHandler, type Handle } from './handler.ts'
 import { healthChecks } from './health.ts'
-import { identityOf } from './identity.ts'
+import { openIdentity } from './identity.ts'
 import { listen } from './listener.ts'
-import { LongRunning } from './long-running.ts'
 import { localClients } from './local-client.ts'
+import { LongRunning } from './long-running.ts'
 import { metricsRoute, readOffMetrics, ServerMetrics } from './metrics.ts'
 import { AdmissionMetrics } from './metrics-admission.ts'
 import { Families } from './metrics-families.ts'
 import { measuredStore } from './metrics-store.ts'
+import { tokenCounts } from './metrics-tokens.ts'
 import { oidcRoutes } from './oidc-routes.ts'
 import { OpenAPIDocuments } from './openapi-documents.ts'
 import { openapiRoutes } from './openapi-routes.ts'
 import { controllerSelected, type ServerLog, type ServerOptions, type StoreOptions } from './options.ts'
 import type { HandlerDeps } from './request.ts'
+import type { RequestInfo } from './request-info.ts'
 import { pathRoutes } from './routes.ts'
+import { enabledDefinitions } from './runtime-config.ts'
 import { traceRoute } from './trace.ts'
 
 const SAFE_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789'
@@ -87,20 +91,36 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const clock = options.clock ?? systemClock
   const log = options.log ?? SILENT
   const ended = new AbortController()
-  const store = await openStore(options.store, clock)
+  const { store, ledgerStorage } = await openStore(options.store, clock)
   const compaction = options.store.kind === 'etcd' ? { compactionIntervalMs: options.store.compactionIntervalSeconds * 1000 } : {}
   const cache = await openCache(store, clock, { ...compaction, report: (err) => log.error({ err }, 'cache problem') })
 
-  const { keys, issuer, chain } = identityOf(options, cache, clock)
-  const registry = new Registry(builtinSchemas)
   const families = new Families()
+  const longRunning: { current: LongRunning | undefined } = { current: undefined }
+  const tokensDied = () => longRunning.current?.recheck()
+  const identity = await openIdentity(options, {
+    cache,
+    clock,
+    log,
+    registry: () => access,
+    ...(options.serviceAccount.ledger ? { ledgerStorage: ledgerStorage() } : {}),
+    tokensDied,
+    count: tokenCounts(families),
+  })
+  const { keys, issuer, chain } = identity
+  const registry = new Registry(withPodpassSchemas(builtinSchemas))
   const authorizer: { current: Authorizer } = { current: alwaysDenyAuthorizer }
   const world: World = {
     cache,
     clock,
     newUid: randomUUID,
     randomSuffix: (length) => Array.from({ length }, () => SAFE_ALPHABET[randomInt(SAFE_ALPHABET.length)]).join(''),
-    authorizer: { name: 'Server', authorize: (attributes) => authorizer.current.authorize(attributes), rulesFor: (user, namespace) => authorizer.current.rulesFor?.(user, namespace) ?? { resourceRules: [], nonResourceRules: [], incomplete: true } },
+    authorizer: {
+      name: 'Server',
+      authorize: (attributes) => authorizer.current.authorize(attributes),
+      rulesFor: (user, namespace) =>
+        authorizer.current.rulesFor?.(user, namespace) ?? { resourceRules: [], nonResourceRules: [], incomplete: true },
+    },
     emulatedMinor: options.emulatedMinor,
     features: {
       serviceClusterIPRanges: options.network.serviceClusterIPRanges,
@@ -109,10 +129,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       eventTTLSeconds: options.eventTtlSeconds,
     },
   }
-  await registerAll(registry, cache, servedDefinitions({ issuer, chain }))
+  const served = enabledDefinitions(servedDefinitions({ issuer, chain }), options.runtimeConfig)
+  await registerAll(registry, cache, [...served, ...podpassDefinitions({ ...identity, retired: tokensDied })])
   const index = new RbacIndex()
   index.follow(cache)
-  authorizer.current = authorizerOf(options.authorizationModes, cache, index)
+  authorizer.current = authorizerOf(options, cache, index)
   world.rbac = index
 
   const access = registryAccess(() => verbs)
@@ -121,25 +142,29 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const webhookDeps: WebhookDeps = {
     cache,
     objects: objectInterfaces(registry),
+    authorizer: world.authorizer,
     client: webhooks,
     newUid: world.newUid,
     failedOpen: (webhook, err) => log.warn({ webhook, err }, 'admission webhook failed, its policy is to go on'),
   }
   const admissionMetrics = new AdmissionMetrics(families)
   const plugins = defaultAdmissionPlugins(
-      {
-        cache,
-        clock,
-        waitingClock: systemClock,
-        authorizer: world.authorizer,
-        randomSuffix: world.randomSuffix,
-        servedAs: (apiVersion, kind) => servedAs(registry, apiVersion, kind),
-        updateQuotaStatus: (key, change) => updateQuotaStatus(access, key, change),
-        more: [mutatingAdmissionWebhook(webhookDeps), validatingAdmissionWebhook(webhookDeps)],
-        tolerationSeconds: { notReady: options.admission.defaultNotReadyTolerationSeconds, unreachable: options.admission.defaultUnreachableTolerationSeconds },
+    {
+      cache,
+      clock,
+      waitingClock: systemClock,
+      authorizer: world.authorizer,
+      randomSuffix: world.randomSuffix,
+      servedAs: (apiVersion, kind) => servedAs(registry, apiVersion, kind),
+      updateQuotaStatus: (key, change) => updateQuotaStatus(access, key, change),
+      more: [mutatingAdmissionWebhook(webhookDeps), validatingAdmissionWebhook(webhookDeps)],
+      tolerationSeconds: {
+        notReady: options.admission.defaultNotReadyTolerationSeconds,
+        unreachable: options.admission.defaultUnreachableTolerationSeconds,
       },
-      options.admission,
-    )
+    },
+    options.admission,
+  )
   const admission = admissionMetrics.chain(admissionChain(plugins.map((plugin) => admissionMetrics.plugin(plugin))))
   const verbs: Verbs = { registry, store: measuredStore(store, registry, families), world, admission, queue: new KeyedQueue(), access }
   const discovery = new Discovery(registry)
@@ -158,7 +183,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     fairness,
     cors: corsFor(options.corsAllowedOrigins),
     observer: new ServerMetrics(registry, families),
-    paths: pathRoutes({ discovery, serverAddress: address, emulatedMinor: options.emulatedMinor, checks, extra: [traceRoute, metricsRoute(families), ...openapiRoutes(new OpenAPIDocuments(registry)), ...oidcRoutes({ issuer: issuer.issuer, jwksUri: options.serviceAccount.jwksURI, externalAddress: address(), keys }, log)] }),
+    paths: pathRoutes({
+      discovery,
+      serverAddress: address,
+      emulatedMinor: options.emulatedMinor,
+      checks,
+      extra: [
+        traceRoute,
+        metricsRoute(families),
+        ...openapiRoutes(new OpenAPIDocuments(registry)),
+        ...oidcRoutes({ issuer: issuer.issuer, jwksUri: options.serviceAccount.jwksURI, externalAddress: address(), keys }, log),
+      ],
+    }),
     clock,
     log,
     requestTimeoutMs: options.requestTimeoutSeconds * 1000,
@@ -166,13 +202,27 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     random: Math.random,
     longRunning: new LongRunning(chain, cache),
   }
+  longRunning.current = deps.longRunning
   const handler = createHandler(deps)
   const internal = createInternalHandler(deps)
   const clients = localClients(() => internal)
-  const system = { registry: access, cache, client: clients.as({ username: 'system:apiserver', groups: ['system:masters'] }, 'kube-apiserver'), clock, log, signal: ended.signal }
+  const system = {
+    registry: access,
+    cache,
+    client: clients.as({ username: 'system:apiserver', groups: ['system:masters'] }, 'kube-apiserver'),
+    clock,
+    log,
+    signal: ended.signal,
+  }
   await bootstrap(system, options, servedGroupVersions(registry))
   if (fair !== undefined) followFlowControl(cache, fair, ended.signal)
-  const listener = await listen({ host: options.bindAddress, port: options.securePort, tls: options.tls, requestTimeoutMs: options.requestTimeoutSeconds * 1000, handle: handler })
+  const listener = await listen({
+    host: options.bindAddress,
+    port: options.securePort,
+    tls: options.tls,
+    requestTimeoutMs: options.requestTimeoutSeconds * 1000,
+    handle: handler,
+  })
   port = listener.port
   const announcement = await announce(system, options, port, store)
   await startControllers(
@@ -186,7 +236,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       rootCA: options.controllers.rootCA ?? options.tls.certificate,
       resources: servedResources(registry),
       config: {
-        signLegacyToken: legacyTokenSigner(options, issuer),
+        signLegacyToken: (of) => identity.secretTokenSigner.sign(legacyTokenClaims(of)),
         sharedStore: options.store.kind === 'etcd',
         ...(options.controllers.clusterSigning === undefined ? {} : { clusterSigning: options.controllers.clusterSigning }),
         legacyTokenCleanUpSeconds: options.controllers.legacyTokenCleanUpSeconds,
@@ -212,6 +262,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await announcement.withdraw()
       deps.longRunning.closeAll()
       await listener.close(graceMs)
+      await identity.close()
       webhooks.close()
       await cache.close()
       await store.close()
@@ -219,19 +270,27 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-/** Tokens in Secrets are signed by a key of their own where there is one. */
-function legacyTokenSigner({ controllers }: ServerOptions, issuer: TokenIssuer): NonNullable<ControllerConfig['signLegacyToken']> {
-  const key = controllers.secretTokenKey === undefined ? undefined : signingKeyFromPem(controllers.secretTokenKey)
-  const signer = key === undefined ? issuer.signer : localSigner(() => key)
-  return (of) => signer.sign(legacyTokenClaims(of))
-}
-
-async function openStore(options: StoreOptions, clock: Clock): Promise<Store> {
-  if (options.kind === 'embedded') return openEmbeddedStore({ dir: options.dataDir, clock })
+/** The ledger of tokens is kept beside the objects, never among them. */
+async function openStore(options: StoreOptions, clock: Clock): Promise<{ store: Store; ledgerStorage: () => LedgerStorage }> {
+  if (options.kind === 'embedded') {
+    const store = await openEmbeddedStore({ dir: options.dataDir, clock })
+    return { store, ledgerStorage: () => new LedgerFile(join(options.dataDir, 'issued-tokens')) }
+  }
   // Loaded only here: grpc is heavy, and an embedded store needs none of it.
-  const { openEtcdStore } = await import('../storage/etcd/etcd-store.ts')
+  const [{ openEtcdStore }, { etcdLedger }] = await Promise.all([
+    import('../storage/etcd/etcd-store.ts'),
+    import('../token/ledger-etcd.ts'),
+  ])
   const { servers, prefix, ca, certificate, key } = options
-  return openEtcdStore({ servers, prefix, clock, ...(ca === undefined ? {} : { ca }), ...(certificate === undefined ? {} : { certificate }), ...(key === undefined ? {} : { key }) })
+  const store = await openEtcdStore({
+    servers,
+    prefix,
+    clock,
+    ...(ca === undefined ? {} : { ca }),
+    ...(certificate === undefined ? {} : { certificate }),
+    ...(key === undefined ? {} : { key }),
+  })
+  return { store, ledgerStorage: () => etcdLedger(store, prefix) }
 }
 
 /** Versions of one object share one cache, under the name of the first. */
@@ -242,7 +301,8 @@ async function registerAll(registry: Registry, cache: Cache, definitions: readon
     const id = group === '' ? `${version}/${resource}` : `${group}/${version}/${resource}`
     caches.set(storage.prefix, cache.register(id, storage.prefix, layoutCodec({ decodeForeign })))
   }
-  for (const definition of definitions) registry.add(definition, definition.storage === undefined ? undefined : await caches.get(definition.storage.prefix))
+  for (const definition of definitions)
+    registry.add(definition, definition.storage === undefined ? undefined : await caches.get(definition.storage.prefix))
 }
 
 /** What kube-apiserver wrote into the same etcd. */
@@ -259,7 +319,10 @@ function priorityAndFairness(options: ServerOptions, registry: Registry, clock: 
     monotonicMs: () => performance.now(),
     requestTimeoutMs: options.requestTimeoutSeconds * 1000,
     objectsListed: ({ group, version, resource, namespace }: RequestInfo) =>
-      registry.endpoint(group, version, resource)?.cache?.snapshot().count(namespace === '' ? '' : `${namespace}/`) ?? 0,
+      registry
+        .endpoint(group, version, resource)
+        ?.cache?.snapshot()
+        .count(namespace === '' ? '' : `${namespace}/`) ?? 0,
     families,
   })
 }
@@ -273,12 +336,17 @@ function servedGroupVersions(registry: Registry): { group: string; version: stri
 function servedAs(registry: Registry, apiVersion: string, kind: string): ServedAs[] {
   const found: ServedAs[] = []
   for (const { gvk, gr, definition, apiVersion: served } of registry.endpoints()) {
-    if (served === apiVersion && gvk.kind === kind) found.push({ group: gr.group, version: gvk.version, resource: gr.resource, namespaced: definition.namespaced })
+    if (served === apiVersion && gvk.kind === kind)
+      found.push({ group: gr.group, version: gvk.version, resource: gr.resource, namespaced: definition.namespaced })
   }
   return found
 }
 
-async function updateQuotaStatus(access: RegistryAccess, key: { namespace: string; name: string }, change: (quota: ResourceQuota) => void): Promise<void> {
+async function updateQuotaStatus(
+  access: RegistryAccess,
+  key: { namespace: string; name: string },
+  change: (quota: ResourceQuota) => void,
+): Promise<void> {
   try {
     await access.update('v1/resourcequotas', key, change, { subresource: 'status' })
   } catch (error) {

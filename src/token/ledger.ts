@@ -43,8 +43,16 @@ export interface LedgerStorage {
   load(): Promise<LedgerRecord[]>
   /** Later records of one jti replace earlier ones. `durable`: resolves only when it would survive a crash. */
   append(records: readonly LedgerRecord[], options: { durable: boolean }): Promise<void>
-  /** Replaces everything that is kept. */
-  rewrite(records: readonly LedgerRecord[]): Promise<void>
+  /** Replaces everything that is kept; where others keep theirs too, at least what is over at `nowMs`. */
+  rewrite(records: readonly LedgerRecord[], nowMs: number): Promise<void>
+  /** Hears from now on of what others keep in the same place, in their order; what came since `load` first. */
+  follow?(listener: (records: readonly LedgerRecord[]) => void): void
+  close?(): Promise<void>
+}
+
+/** Nothing is refused any more because of it, or accepted. */
+export function isOver(record: LedgerRecord, nowMs: number): boolean {
+  return record.type === 'entry' ? record.entry.expiresAtMs + LEEWAY_MS < nowMs : record.revocation.untilMs < nowMs
 }
 
 export interface LedgerOptions {
@@ -56,6 +64,8 @@ export interface LedgerOptions {
   flushMs?: number
   /** Told when notes could not be written; they are tried again. */
   failed?(error: unknown): void
+  /** Told when something was taken back, here or elsewhere: what is open by it has to end. */
+  revokedSome?(): void
 }
 
 export class TokenLedger {
@@ -64,6 +74,7 @@ export class TokenLedger {
   readonly #maxEntries: number
   readonly #flushMs: number
   readonly #failed: (error: unknown) => void
+  readonly #revokedSome: () => void
   /** In the order of issuance. */
   readonly #entries = new Map<string, LedgerEntry>()
   readonly #tokens = new Map<string, Revocation>()
@@ -76,12 +87,13 @@ export class TokenLedger {
   /** Entries that were forgotten for want of room. */
   forgotten = 0
 
-  private constructor({ clock, storage, maxEntries = 100_000, flushMs = 1000, failed = () => {} }: LedgerOptions) {
+  private constructor({ clock, storage, maxEntries = 100_000, flushMs = 1000, failed = () => {}, revokedSome = () => {} }: LedgerOptions) {
     this.#clock = clock
     this.#storage = storage
     this.#maxEntries = maxEntries
     this.#flushMs = flushMs
     this.#failed = failed
+    this.#revokedSome = revokedSome
   }
 
   static async open(options: LedgerOptions): Promise<TokenLedger> {
@@ -89,7 +101,10 @@ export class TokenLedger {
     const records = await options.storage.load()
     for (const record of records) ledger.#replay(record)
     ledger.#kept = records.length
+    // A revocation may have been kept, and the note of it with the token not.
+    for (const revocation of [...ledger.#tokens.values(), ...ledger.#owners.values()]) ledger.#markRevoked(revocation)
     ledger.#dropOver()
+    options.storage.follow?.((others) => ledger.#heard(others))
     return ledger
   }
 
@@ -208,7 +223,7 @@ export class TokenLedger {
     const live = entries.filter((entry) => this.#entries.get(entry.jti) === entry)
     try {
       if (this.#kept > 2 * (this.#entries.size + this.revocations) + REWRITE_SLACK)
-        await this.#write((storage) => storage.rewrite(this.#snapshot()))
+        await this.#write((storage) => storage.rewrite(this.#snapshot(), this.#clock.nowMs()))
       else if (live.length > 0)
         await this.#append(
           live.map((entry) => ({ type: 'entry', entry })),
@@ -224,6 +239,7 @@ export class TokenLedger {
     await this.flush()
     this.#cancelFlush?.()
     await this.#writes
+    await this.#storage.close?.()
   }
 
   /** In effect at once, acknowledged when durable; taken back when it could not be kept. */
@@ -240,6 +256,31 @@ export class TokenLedger {
         else map.set(key, before)
       }
       throw error
+    }
+    this.#revokedSome()
+  }
+
+  /** What another server has noted or taken back. */
+  #heard(records: readonly LedgerRecord[]): void {
+    let revoked = false
+    for (const record of records) {
+      this.#replay(record)
+      if (record.type !== 'revocation') continue
+      this.#markRevoked(record.revocation)
+      revoked = true
+    }
+    if (revoked) this.#revokedSome()
+  }
+
+  #markRevoked(revocation: Revocation): void {
+    if (revocation.what === 'token') {
+      const entry = this.#entries.get(revocation.jti)
+      if (entry !== undefined) entry.revokedAtMs ??= revocation.atMs
+      return
+    }
+    for (const entry of this.#entries.values()) {
+      if (entry.revokedAtMs === undefined && entry.issuedAtMs <= revocation.atMs && belongsTo(entry, revocation.owner))
+        entry.revokedAtMs = revocation.atMs
     }
   }
 
@@ -265,13 +306,17 @@ export class TokenLedger {
 
   #replay(record: LedgerRecord): void {
     if (record.type === 'entry') {
-      this.#entries.set(record.entry.jti, record.entry)
+      const known = this.#entries.get(record.entry.jti)
+      if (known !== undefined) takeOver(known, record.entry)
+      else this.#entries.set(record.entry.jti, record.entry)
       this.#makeRoom()
       return
     }
     const { revocation } = record
-    if (revocation.what === 'token') this.#tokens.set(revocation.jti, revocation)
-    else this.#owners.set(`${revocation.owner.kind}:${revocation.owner.uid}`, revocation)
+    const [map, key] =
+      revocation.what === 'token' ? [this.#tokens, revocation.jti] : [this.#owners, `${revocation.owner.kind}:${revocation.owner.uid}`]
+    // Of two servers that revoke the same the later one counts.
+    if ((map.get(key)?.atMs ?? Number.NEGATIVE_INFINITY) <= revocation.atMs) map.set(key, revocation)
   }
 
   #note(entry: LedgerEntry): void {
@@ -309,4 +354,15 @@ const REWRITE_SLACK = 1000
 
 function belongsTo(entry: LedgerEntry, { kind, uid }: TokenOwner): boolean {
   return kind === 'Account' ? entry.accountUid === uid : entry.boundTo?.kind === kind && entry.boundTo.uid === uid
+}
+
+/** Several servers may have seen the use of one token, and only one its revocation. */
+function takeOver(known: LedgerEntry, other: LedgerEntry): void {
+  const earliest = (a: number | undefined, b: number | undefined) => (a === undefined || b === undefined ? (a ?? b) : Math.min(a, b))
+  const first = earliest(known.firstUsedAtMs, other.firstUsedAtMs)
+  if (first !== undefined) known.firstUsedAtMs = first
+  const last = Math.max(known.lastUsedAtMs ?? 0, other.lastUsedAtMs ?? 0)
+  if (last > 0) known.lastUsedAtMs = last
+  const revoked = earliest(known.revokedAtMs, other.revokedAtMs)
+  if (revoked !== undefined) known.revokedAtMs = revoked
 }

@@ -22,7 +22,7 @@ import {
 } from '../store.ts'
 import { Leases } from './leases.ts'
 import { LogWatch } from './log-watch.ts'
-import { compact, guardedWrite, type KeyValue, range, status, type WatchResponse } from './messages.ts'
+import { compact, guardedWrite, type KeyValue, range, status, type WatchResponse, writeAll } from './messages.ts'
 import { type EtcdServers, EtcdTransport } from './transport.ts'
 
 /** How long a write or a consistent read waits for our watch. */
@@ -53,13 +53,27 @@ interface Attached {
   afterRevision: number
 }
 
+/** Keys beside the objects, under a prefix of their own: last write wins, and nothing waits for the watch. */
+export interface KeysBeside {
+  /** Everything that is there now. */
+  all(): Promise<{ key: string; value: Uint8Array }[]>
+  /** Resolves when etcd has them. An undefined value deletes. */
+  write(writes: readonly { key: string; value: Uint8Array | undefined }[]): Promise<void>
+  /** Every write from now on, also our own. `lost`: some may have been missed. */
+  follow(listener: { written(writes: readonly { key: string; value: Uint8Array | undefined }[]): void; lost(): void }): () => void
+}
+
+export interface EtcdBackedStore extends Store {
+  beside(prefix: string): KeysBeside
+}
+
 /** Throws StoreUnavailableError when no server answers. */
 export async function openEtcdStore({
   prefix = '/registry',
   openTimeoutMs = 10_000,
   pageKeys = 10_000,
   ...servers
-}: EtcdStoreOptions): Promise<Store> {
+}: EtcdStoreOptions): Promise<EtcdBackedStore> {
   const transport = await EtcdTransport.open(servers)
   try {
     const { revision } = await transport.read(range, { key: Buffer.from(prefix), countOnly: true }, openTimeoutMs)
@@ -70,7 +84,15 @@ export async function openEtcdStore({
   }
 }
 
-class EtcdStore implements Store {
+/** What etcd takes in one transaction. */
+const MAX_WRITES = 128
+
+interface Follower {
+  prefix: Buffer
+  listener: Parameters<KeysBeside['follow']>[0]
+}
+
+class EtcdStore implements EtcdBackedStore {
   readonly alwaysFresh = false
   readonly #transport: EtcdTransport
   readonly #prefix: string
@@ -81,6 +103,7 @@ class EtcdStore implements Store {
   readonly #ended = new AbortController()
   #revision: number
   #listeners: readonly Attached[] = []
+  #followers: readonly Follower[] = []
   #waiting: { revision: number; resolve: () => void }[] = []
   /** The read of etcd's revision under way, and the one that follows it. */
   #asking: Promise<number> | undefined
@@ -171,6 +194,29 @@ class EtcdStore implements Store {
     }
     if (afterRevision >= this.#revision) attach()
     else await this.#replay(attached, attach, signal)
+  }
+
+  beside(prefix: string): KeysBeside {
+    const from = Buffer.from(prefix)
+    return {
+      all: async () => {
+        const { kvs } = await this.#rangeOnce({ key: from, rangeEnd: keyAfter(from), limit: 0, revision: 0 })
+        return kvs.map(({ key, value }) => ({ key: key.subarray(from.length).toString(), value }))
+      },
+      write: async (writes) => {
+        for (let at = 0; at < writes.length; at += MAX_WRITES) {
+          const part = writes.slice(at, at + MAX_WRITES).map(({ key, value }) => ({ key: Buffer.from(prefix + key), value }))
+          await this.#transport.write(writeAll, part)
+        }
+      },
+      follow: (listener) => {
+        const follower: Follower = { prefix: from, listener }
+        this.#followers = [...this.#followers, follower]
+        return () => {
+          this.#followers = this.#followers.filter((other) => other !== follower)
+        }
+      },
+    }
   }
 
   async compact(revision: number): Promise<void> {
@@ -274,6 +320,14 @@ class EtcdStore implements Store {
 
   #seen(response: WatchResponse): void {
     const events = this.#events(response)
+    for (const { prefix, listener } of this.#followers) {
+      const written = response.events.flatMap(({ type, kv: { key, value } }) =>
+        prefix.equals(key.subarray(0, prefix.length))
+          ? [{ key: key.subarray(prefix.length).toString(), value: type === 'put' ? value : undefined }]
+          : [],
+      )
+      if (written.length > 0) listener.written(written)
+    }
     this.#moveTo(response.events.at(-1)!.kv.modRevision, (attached) => this.#tell(attached, events))
   }
 
@@ -312,6 +366,7 @@ class EtcdStore implements Store {
     for (;;) {
       try {
         const { revision } = await this.#transport.read(range, { key: Buffer.from(this.#prefix), countOnly: true })
+        for (const { listener } of this.#followers) listener.lost()
         this.#moveTo(revision, ({ listener }) => listener.reset())
         return revision
       } catch (error) {

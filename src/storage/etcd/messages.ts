@@ -85,6 +85,21 @@ export const guardedWrite: Procedure<GuardedWrite, GuardedOutcome> = {
   },
 }
 
+/** Many keys in one transaction, whatever is there now. An undefined value deletes. etcd takes 128 at once. */
+export const writeAll: Procedure<readonly { key: Uint8Array; value: Uint8Array | undefined }[], void> = {
+  path: '/etcdserverpb.KV/Txn',
+  encode: (writes) =>
+    message(
+      ...writes.map(({ key, value }) =>
+        bytesField(
+          2,
+          value === undefined ? bytesField(3, bytesField(1, key)) : bytesField(2, message(bytesField(1, key), bytesField(2, value))),
+        ),
+      ),
+    ),
+  decode: () => undefined,
+}
+
 export const compact: Procedure<{ revision: number }, void> = {
   path: '/etcdserverpb.KV/Compact',
   encode: ({ revision }) => numberField(1, revision),

@@ -1,0 +1,20 @@
+/**
+ * The group podpass.dev: what Kubernetes has no API for. It comes after all groups that Kubernetes has.
+ *
+ * @module
+ */
+import type { TokenLedger } from '../../token/ledger.ts'
+import type { ResourceDefinition } from '../resource.ts'
+import { issuedTokens } from './issued-tokens.ts'
+import { type SigningKeysDeps, signingKeyRotations, signingKeys } from './signing-keys.ts'
+import { tokenRevocations } from './token-revocations.ts'
+
+export interface PodpassDeps extends SigningKeysDeps {
+  /** Absent: nobody keeps one. */
+  ledger: TokenLedger | undefined
+}
+
+export function podpassDefinitions(deps: PodpassDeps): ResourceDefinition[] {
+  const ofLedger = deps.ledger === undefined ? [] : [issuedTokens(deps.ledger), tokenRevocations(deps.ledger)]
+  return [...ofLedger, signingKeys(deps), signingKeyRotations(deps)]
+}

@@ -1,0 +1,130 @@
+/**
+ * `signingkeys` and `signingkeyrotations`: the life of the keys that sign tokens. Never a private part.
+ *
+ * @module
+ */
+import { notSupported } from '../../api/field.ts'
+import type { KubeObject } from '../../api/object.ts'
+import { conflict, failure, invalid } from '../../api/status.ts'
+import { rfc3339 } from '../../clock.ts'
+import type { KeyFolder } from '../../token/key-folder.ts'
+import type { KeySource } from '../../token/keys.ts'
+import type { ResourceDefinition } from '../resource.ts'
+import { column, NAME_COLUMN } from '../table-cells.ts'
+import { PODPASS_GROUP, PODPASS_VERSION, schemaName } from './schemas.ts'
+
+const ROTATION = { group: PODPASS_GROUP, version: PODPASS_VERSION, kind: 'SigningKeyRotation' }
+const RESOURCE = { group: PODPASS_GROUP, resource: 'signingkeys' }
+const ALGORITHMS = ['RS256', 'ES256'] as const
+
+export interface SigningKeysDeps {
+  keys: KeySource
+  /** Absent: the keys come from files or a signer, and live as those say. */
+  folder: KeyFolder | undefined
+  /** Told when a key went before its time: what is open by its tokens has to end. */
+  retired(): void
+}
+
+export function signingKeys({ keys, folder, retired }: SigningKeysDeps): ResourceDefinition {
+  const list = () => shown(keys, folder)
+  return {
+    group: PODPASS_GROUP,
+    version: PODPASS_VERSION,
+    resource: 'signingkeys',
+    singular: 'signingkey',
+    kind: 'SigningKey',
+    namespaced: false,
+    verbs: ['delete', 'get', 'list'],
+    schema: schemaName('SigningKey'),
+    strategy: { validateName: () => [] },
+    collection: {
+      get: ({ name }) => list().find((key) => key.metadata?.name === name),
+      list,
+      async remove(object) {
+        const kid = object.metadata?.name ?? ''
+        try {
+          await managed(folder).retire(kid)
+        } catch (error) {
+          if (error instanceof RangeError) throw conflict(RESOURCE, kid, error.message)
+          throw error
+        }
+        retired()
+      },
+    },
+    table: {
+      columns: () => [
+        NAME_COLUMN,
+        column('Algorithm', 'How tokens are signed with the key.'),
+        column('Phase', 'What the key is good for now.'),
+        column('Active', 'Since or from when the key signs.'),
+        column('Retires', 'When the last token of the key is over, and the key goes.'),
+      ],
+      cells: ({ metadata = {}, spec = {}, status = {} }: KubeObject) => [
+        metadata.name ?? '',
+        spec.algorithm ?? '',
+        status.phase ?? '',
+        status.activeTime ?? '<never>',
+        status.retirementTime ?? '<none>',
+      ],
+    },
+  }
+}
+
+export function signingKeyRotations({ folder }: SigningKeysDeps): ResourceDefinition {
+  return {
+    group: PODPASS_GROUP,
+    version: PODPASS_VERSION,
+    resource: 'signingkeyrotations',
+    singular: 'signingkeyrotation',
+    kind: 'SigningKeyRotation',
+    namespaced: false,
+    verbs: ['create'],
+    schema: schemaName('SigningKeyRotation'),
+    strategy: { validateName: () => [] },
+    action: {
+      type: 'action',
+      verbs: ['create'],
+      kind: ROTATION,
+      schema: schemaName('SigningKeyRotation'),
+      async create(action, body) {
+        const algorithm: string = body['spec']?.algorithm ?? 'RS256'
+        const wanted = ALGORITHMS.find((one) => one === algorithm)
+        if (wanted === undefined)
+          throw invalid(ROTATION, body.metadata?.name ?? '', [notSupported('spec.algorithm', algorithm, [...ALGORITHMS])])
+        await action.validateAdmission()
+        const ring = managed(folder)
+        if (action.dryRun) return body
+        const kid = await ring.rotate(wanted)
+        const activeAtMs = ring.ring.list().find((key) => key.kid === kid)?.life.activeAtMs
+        return { ...body, status: { kid, ...(activeAtMs !== undefined && { activeTime: rfc3339(activeAtMs) }) } }
+      },
+    },
+  }
+}
+
+function managed(folder: KeyFolder | undefined): KeyFolder {
+  if (folder !== undefined) return folder
+  throw failure(409, 'Conflict', 'the keys of this server come from files or an external signer: change them there')
+}
+
+function shown(keys: KeySource, folder: KeyFolder | undefined): KubeObject[] {
+  if (folder === undefined) return keys.all().map(({ kid, algorithm }) => signingKey(kid, algorithm, { phase: 'Published' }))
+  return folder.ring.list().map(({ kid, algorithm, state, life: { publishedAtMs, activeAtMs, retiredAtMs } }) =>
+    signingKey(kid, algorithm, {
+      phase: state.charAt(0).toUpperCase() + state.slice(1),
+      ...(publishedAtMs !== undefined && { publishedTime: rfc3339(publishedAtMs) }),
+      ...(activeAtMs !== undefined && { activeTime: rfc3339(activeAtMs) }),
+      ...(retiredAtMs !== undefined && { retirementTime: rfc3339(retiredAtMs) }),
+    }),
+  )
+}
+
+function signingKey(kid: string, algorithm: string, status: object): KubeObject {
+  return {
+    kind: 'SigningKey',
+    apiVersion: `${PODPASS_GROUP}/${PODPASS_VERSION}`,
+    metadata: { name: kid, uid: kid },
+    spec: { algorithm },
+    status,
+  }
+}
