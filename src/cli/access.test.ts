@@ -254,3 +254,31 @@ describe('what cannot be answered', () => {
     })
   })
 })
+
+test('names that others chose neither move the cursor nor begin a line', async () => {
+  const trick = 'jane\u001b[2J\nGroup system:masters\u202e'
+  const binding = {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRoleBinding',
+    metadata: { name: 'trick' },
+    roleRef: { kind: 'ClusterRole', name: 'view' },
+    subjects: [{ kind: 'User', name: trick }],
+  }
+  writeFileSync(join(folder, 'trick.txt'), JSON.stringify(binding))
+  for (const argv of [
+    ['who-can', 'get', 'pods', '--from', 'trick.txt'],
+    ['why', 'get', 'pods', '--as', trick, '--from', 'trick.txt'],
+    ['why', 'get', 'secrets', '--as', trick, '--from', 'trick.txt'],
+    ['rules', '--as', trick, '--from', 'trick.txt'],
+  ]) {
+    const { out } = await run(...argv)
+    // The YAML to apply says the name as it is, quoted.
+    const [words = ''] = out.split('apiVersion:')
+    expect(out).not.toContain('\u001b')
+    expect(words).not.toContain('\u202e')
+    expect(words).not.toMatch(/^Group system:masters\\u202e/m)
+  }
+  expect((await run('who-can', 'get', 'pods', '--from', 'trick.txt')).out).toContain(
+    String.raw`User jane\u001b[2J\u000aGroup system:masters\u202e`,
+  )
+})

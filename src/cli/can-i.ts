@@ -9,6 +9,7 @@ import { openSource, SOURCE_FLAGS } from './access-source.ts'
 import { command } from './command.ts'
 import { reporting } from './connection.ts'
 import { OUTPUT_FLAG, outputFormat, printAs } from './output.ts'
+import { printable } from './printable.ts'
 
 export const canICommand = command({
   usage: `can-i [--as USER] ${QUESTION_USAGE} [FLAGS]`,
@@ -36,7 +37,7 @@ export const canICommand = command({
             terminal,
             format,
             { allowed, reason, question },
-            () => `${allowed ? 'yes' : 'no'}${allowed || reason === '' ? '' : ` - ${reason}`}\n`,
+            () => `${allowed ? 'yes' : 'no'}${allowed || reason === '' ? '' : ` - ${printable(reason)}`}\n`,
           )
         return allowed ? 0 : 1
       } finally {

@@ -10,6 +10,7 @@ import { type ClientConfig, KubeconfigError, loadClientConfig } from '../client/
 import { systemClock } from '../clock.ts'
 import { PODPASS_VERSION } from '../server/version.ts'
 import type { Terminal } from './command.ts'
+import { printable } from './printable.ts'
 
 export const KUBECONFIG_FLAGS = {
   kubeconfig: {
@@ -50,7 +51,7 @@ export async function reporting(terminal: Terminal, work: () => Promise<number>)
       )
     )
       throw error
-    terminal.err(`podpass: ${error.message}\n`)
+    terminal.err(`podpass: ${error.message.split('\n').map(printable).join('\n')}\n`)
     return 1
   }
 }

@@ -12,6 +12,7 @@ import { command } from './command.ts'
 import { reporting } from './connection.ts'
 import { UsageError } from './flags.ts'
 import { OUTPUT_FLAG, outputFormat, printAs } from './output.ts'
+import { printable } from './printable.ts'
 import { tableText } from './table.ts'
 
 export const rulesCommand = command({
@@ -56,7 +57,7 @@ function rulesText({ user, scopes, errors }: SubjectRules): string {
   )
   const notes = [
     ...(user.groups.includes(SUPERUSERS) ? [`Members of the group ${SUPERUSERS} are allowed everything, whatever the rules say.`] : []),
-    ...errors.map((error) => `Note: ${error}`),
+    ...errors.map((error) => `Note: ${printable(error)}`),
   ]
   const table = rows.length === 0 ? 'no rules\n' : tableText(['NAMESPACE', 'RESOURCES AND PATHS', 'NAMES', 'VERBS', 'FROM'], rows)
   return [table, ...notes.map((note) => `${note}\n`)].join('')

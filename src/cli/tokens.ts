@@ -10,6 +10,7 @@ import { connect, KUBECONFIG_FLAGS, reporting } from './connection.ts'
 import { UsageError } from './flags.ts'
 import { OUTPUT_FLAG, type OutputFormat, outputFormat, printAs } from './output.ts'
 import { PODPASS_API, podpassCall, timeCell } from './podpass-api.ts'
+import { printable } from './printable.ts'
 import { tableText } from './table.ts'
 
 const ACTIONS = 'list, show JTI, or revoke (JTI | --account | --pod | --node)'
@@ -139,7 +140,7 @@ function tokenText({ metadata, spec = {}, status = {} }: any): string {
     ['revoked', timeCell(status.revocationTimestamp)],
   ]
   const width = Math.max(...rows.map(([name]) => name.length))
-  return rows.map(([name, value]) => `${name.padEnd(width)}   ${value}\n`).join('')
+  return rows.map(([name, value]) => `${name.padEnd(width)}   ${printable(value)}\n`).join('')
 }
 
 function revocationSpec(jti: string | undefined, values: OwnerValues, current: string): object {

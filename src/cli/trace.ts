@@ -13,6 +13,7 @@ import { command, type Terminal } from './command.ts'
 import { connect, KUBECONFIG_FLAGS, reporting } from './connection.ts'
 import { UsageError } from './flags.ts'
 import { OUTPUT_FLAG, outputFormat, printAs } from './output.ts'
+import { printable } from './printable.ts'
 import { tableText } from './table.ts'
 
 export const traceCommand = command({
@@ -83,6 +84,6 @@ function objectIn(file: string, terminal: Terminal): unknown {
 function traceText({ method, path, code, message, totalMs, steps }: Trace): string {
   const milliseconds = (value: number | undefined) => (value === undefined ? '' : value.toFixed(3))
   const rows = steps.map(({ step, atMs, tookMs, outcome, detail }) => [step, milliseconds(atMs), milliseconds(tookMs), outcome, detail])
-  const head = `${method} ${path}: HTTP ${code} after ${totalMs.toFixed(3)} ms${message === '' ? '' : `\n${message}`}`
+  const head = `${method} ${printable(path)}: HTTP ${code} after ${totalMs.toFixed(3)} ms${message === '' ? '' : `\n${printable(message)}`}`
   return `${head}\n\n${tableText(['STEP', 'AT MS', 'TOOK MS', 'OUTCOME', 'DETAIL'], rows)}`
 }

@@ -10,6 +10,7 @@ import { openSource, SOURCE_FLAGS } from './access-source.ts'
 import { command } from './command.ts'
 import { reporting } from './connection.ts'
 import { OUTPUT_FLAG, outputFormat, printAs } from './output.ts'
+import { printable } from './printable.ts'
 import { tableText } from './table.ts'
 
 export const whoCanCommand = command({
@@ -45,5 +46,5 @@ function whoCanText({ question, users, groups, serviceAccounts }: WhoCan): strin
       ]),
     )
   const rows = [...rowsOf('User', users), ...rowsOf('Group', groups), ...rowsOf('ServiceAccount', serviceAccounts)]
-  return rows.length === 0 ? `nobody may ${questionText(question)}\n` : tableText(['SUBJECT', 'BINDING', 'ROLE', 'RULE'], rows)
+  return rows.length === 0 ? `nobody may ${printable(questionText(question))}\n` : tableText(['SUBJECT', 'BINDING', 'ROLE', 'RULE'], rows)
 }

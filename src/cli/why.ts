@@ -10,6 +10,7 @@ import { openSource, SOURCE_FLAGS } from './access-source.ts'
 import { command } from './command.ts'
 import { reporting } from './connection.ts'
 import { OUTPUT_FLAG, outputFormat, printAs, yamlText } from './output.ts'
+import { printable } from './printable.ts'
 import { tableText } from './table.ts'
 
 export const whyCommand = command({
@@ -61,8 +62,8 @@ export const whyCommand = command({
 
 function whyText(found: Why): string {
   const { user, question, allowed, superuser, chains, errors, nearMisses, suggestion } = found
-  const who = user.username === '' ? `the groups ${user.groups.join(', ')}` : user.username
-  const lines = [`${allowed ? 'yes' : 'no'}: ${who} ${allowed ? 'may' : 'may not'} ${questionText(question)}`, '']
+  const who = printable(user.username === '' ? `the groups ${user.groups.join(', ')}` : user.username)
+  const lines = [`${allowed ? 'yes' : 'no'}: ${who} ${allowed ? 'may' : 'may not'} ${printable(questionText(question))}`, '']
   if (superuser) lines.push('Members of the group system:masters are allowed everything, before any rule is looked at.', '')
   if (chains.length > 0) {
     const rows = chains.map(({ binding, subjects, role, aggregatedFrom, rule }) => [
@@ -73,12 +74,12 @@ function whyText(found: Why): string {
     ])
     lines.push(tableText(['BINDING', 'SUBJECT', 'ROLE', 'RULE'], rows))
   }
-  if (nearMisses.length > 0) lines.push('Nearest misses:', ...nearMisses.map((miss) => `  - ${missText(miss)}`), '')
+  if (nearMisses.length > 0) lines.push('Nearest misses:', ...nearMisses.map((miss) => `  - ${printable(missText(miss))}`), '')
   else if (!allowed) lines.push('Nothing comes near it.', '')
-  if (errors.length > 0 && allowed) lines.push(...errors.map((error) => `Note: ${error}`), '')
+  if (errors.length > 0 && allowed) lines.push(...errors.map((error) => `Note: ${printable(error)}`), '')
   if (suggestion !== undefined)
     lines.push(
-      `The smallest rule that allows it (${ruleText(suggestion.rule)}), ready to apply:`,
+      `The smallest rule that allows it (${printable(ruleText(suggestion.rule))}), ready to apply:`,
       '',
       suggestion.objects.map(yamlText).join('---\n'),
     )
@@ -111,5 +112,5 @@ function missText(miss: NearMiss): string {
 /** Node authorizers, webhooks and files of policies are asked by the server and not known here. */
 function serverText({ allowed }: Why, server: { allowed: boolean; reason: string } | undefined): string {
   if (server === undefined || server.allowed === allowed) return ''
-  return `\nThe server itself says ${server.allowed ? 'yes' : 'no'}${server.reason === '' ? '' : ` (${server.reason})`}: it does not decide by RBAC alone.\n`
+  return `\nThe server itself says ${server.allowed ? 'yes' : 'no'}${server.reason === '' ? '' : ` (${printable(server.reason)})`}: it does not decide by RBAC alone.\n`
 }
