@@ -4,7 +4,7 @@
  * @see apiserver/pkg/admission/configuration/{mutating,validating}_webhook_manager.go; apiserver/pkg/admission/plugin/webhook/accessors.go
  * @module
  */
-import { byteOrder } from '../api/json.ts'
+import { byteOrder } from '../api/byte-order.ts'
 import { type LabelSelector, selectorFromObject } from '../api/labels.ts'
 import type {
   MatchCondition,

@@ -49,7 +49,7 @@ export function mutatingAdmissionWebhook(deps: WebhookDeps): AdmissionPlugin {
       }
       if (second && !semanticEqual(memory.output, request.object)) askAgain(memory)
       for (const [index, webhook] of webhooks().entries()) {
-        const name = selected(webhook, request, deps)
+        const name = await selected(webhook, request, deps)
         if (name === undefined) continue
         if (second && !memory.again.has(webhook.id)) continue
         await mutate(webhook, request, { name, memory, place: `round_${second ? 1 : 0}_index_${index}` }, deps)

@@ -19,9 +19,9 @@ export function validatingAdmissionWebhook(deps: WebhookDeps): AdmissionPlugin {
   return {
     name: 'ValidatingAdmissionWebhook',
     handles: (request) => webhooks().length > 0 && !isAdmissionConfiguration(request),
-    validate(request) {
-      const calls = concerned(webhooks(), request, deps)
-      return calls.length === 0 ? undefined : askAll(calls, request, deps)
+    async validate(request) {
+      const calls = await concerned(webhooks(), request, deps)
+      if (calls.length > 0) await askAll(calls, request, deps)
     },
   }
 }
@@ -31,11 +31,11 @@ interface Calling {
   showing: Shown
 }
 
-function concerned(webhooks: readonly Webhook[], request: AdmissionRequest, deps: WebhookDeps): Calling[] {
+async function concerned(webhooks: readonly Webhook[], request: AdmissionRequest, deps: WebhookDeps): Promise<Calling[]> {
   const versions: Shown[] = []
   const calls: Calling[] = []
   for (const webhook of webhooks) {
-    const name = selected(webhook, request, deps)
+    const name = await selected(webhook, request, deps)
     if (name === undefined) continue
     let showing = versions.find((one) => sameKind(one.name.kind, name.kind) && one.name.resource.resource === name.resource.resource)
     if (showing === undefined) {

@@ -7,7 +7,7 @@ import { isStatusError, type Status } from '../api/status.ts'
 import { layoutCodec } from '../cache/layout.ts'
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
 import { admissionChain } from './chain.ts'
-import { openWorld, type TestWorld } from './testdata.ts'
+import { authorizerThat, openWorld, type TestWorld } from './testdata.ts'
 import { type Answer, type Asked, patchOf, type TestWebhook, testWebhook } from './testdata-webhook.ts'
 import type { WebhookDeps } from './webhook.ts'
 import { webhookClient } from './webhook-client.ts'
@@ -57,7 +57,14 @@ async function setting(): Promise<Setting> {
   return {
     world,
     failedOpen,
-    deps: { cache: world.cache, objects, client, newUid: () => `uid-${uids++}`, failedOpen: (webhook) => failedOpen.push(webhook) },
+    deps: {
+      authorizer: authorizerThat((verb, _, __, username) => verb === 'get' && username === 'jane'),
+      cache: world.cache,
+      objects,
+      client,
+      newUid: () => `uid-${uids++}`,
+      failedOpen: (webhook) => failedOpen.push(webhook),
+    },
   }
 }
 
@@ -289,6 +296,57 @@ describe('answers of a webhook', () => {
       'admission webhook "hook.example.com" does not support dry run',
       [],
     ])
+  })
+})
+
+describe('match conditions', () => {
+  const conditions = (...expressions: string[]) => ({
+    matchConditions: expressions.map((expression, i) => ({ name: `c${i}`, expression })),
+  })
+  const refusing = () => ({ allowed: false })
+
+  test.each([
+    ["object.data.a == '1'", 400],
+    ["object.data.a == '2'", undefined],
+    [
+      "request.operation == 'CREATE' && request.userInfo.username == 'jane' && 'g' in request.userInfo.groups && request.userInfo.extra['key'] == ['v']",
+      400,
+    ],
+    ["request.resource.resource != 'configmaps'", undefined],
+    ['oldObject == null && !request.dryRun', 400],
+    ["authorizer.group('').resource('configmaps').namespace('app').check('get').allowed()", 400],
+    ["authorizer.requestResource.check('delete').allowed()", undefined],
+    ["authorizer.serviceAccount('app', 'x').requestResource.check('get').allowed()", undefined],
+  ])('%s: %s', async (expression, code) => {
+    expect((await validatedBy(refusing, conditions(expression))).status?.code).toBe(code)
+  })
+
+  test('that fail refuse the request, or leave the webhook out when failures are ignored', async () => {
+    const failing = conditions('object.nothing == 1', 'true')
+    const { status, webhook } = await validatedBy(refusing, failing)
+    expect([status?.code, status?.message]).toEqual([
+      403,
+      `configmaps "map" is forbidden: expression 'object.nothing == 1' resulted in error: no such key: nothing`,
+    ])
+    expect(webhook.asked).toEqual([])
+    expect((await validatedBy(refusing, { ...failing, failurePolicy: 'Ignore' })).status).toBeUndefined()
+  })
+
+  test('that fail do not matter when another does not hold', async () => {
+    expect((await validatedBy(refusing, conditions('object.nothing == 1', 'false'))).status).toBeUndefined()
+  })
+
+  test('that cost too much refuse the request', async () => {
+    const list = `[${Array.from({ length: 300 }, (_, i) => i).join(', ')}]`
+    const { status } = await validatedBy(refusing, conditions(`${list}.all(a, ${list}.all(b, ${list}.all(c, a + b + c >= 0)))`))
+    expect(status?.message).toMatch(/resulted in error: operation cancelled: actual cost limit exceeded$/)
+  })
+
+  test('hold for a mutating webhook too', async () => {
+    const made = await setting()
+    const webhook = await served(refusing)
+    await register(made, 'mutating', 'one', [{ ...clientConfig(webhook), ...conditions("object.data.a == '2'") }])
+    expect((await run([mutatingAdmissionWebhook(made.deps)])).status).toBeUndefined()
   })
 })
 

@@ -5,18 +5,17 @@
  * @module
  */
 import { badRequest, forbidden, internalError, quote, StatusError, timeout } from '../api/status.ts'
-import type { Cache } from '../cache/cache.ts'
+import { Budget, MATCH_CONDITIONS_BUDGET } from '../cel/budget.ts'
 import type { AdmissionRequest } from './admission.ts'
+import { type ActivationDeps, activation } from './policy-activation.ts'
+import { conditionsHold } from './policy-expressions.ts'
 import type { WebhookClient } from './webhook-client.ts'
 import type { Webhook } from './webhook-configurations.ts'
 import { matchRequest } from './webhook-matching.ts'
-import type { ObjectInterfaces, ResourceName } from './webhook-objects.ts'
+import type { ResourceName } from './webhook-objects.ts'
 import { BadAnswer, deniedBy, readVerdict, reviewBody, type Shown, show, type Verdict } from './webhook-review.ts'
 
-export interface WebhookDeps {
-  /** With the configurations, namespaces, services and endpoints. */
-  cache: Cache
-  objects: ObjectInterfaces
+export interface WebhookDeps extends ActivationDeps {
   client: WebhookClient
   newUid(): string
   /** A webhook failed and its policy is to go on without it. */
@@ -31,13 +30,26 @@ export class WebhookFailure extends Error {
   }
 }
 
-/** The name under which the webhook is to see the request; undefined when it is not asked. */
-export function selected(webhook: Webhook, request: AdmissionRequest, deps: WebhookDeps): ResourceName | undefined {
+/** The name under which the webhook is to see the request; undefined when it is not asked. Throws a StatusError when that cannot be told. */
+export function selected(
+  webhook: Webhook,
+  request: AdmissionRequest,
+  deps: WebhookDeps,
+): ResourceName | undefined | Promise<ResourceName | undefined> {
   const name = matchRequest(webhook, request, deps)
-  if (name === undefined || webhook.matchConditions.length === 0) return name
-  // No condition can be evaluated here, which is an error of the evaluation.
+  return name === undefined || webhook.matchConditions.length === 0 ? name : onConditions(webhook, request, name, deps)
+}
+
+async function onConditions(
+  webhook: Webhook,
+  request: AdmissionRequest,
+  name: ResourceName,
+  deps: WebhookDeps,
+): Promise<ResourceName | undefined> {
+  const held = await conditionsHold(webhook.matchConditions, activation(request, name, deps), new Budget(MATCH_CONDITIONS_BUDGET))
+  if (typeof held === 'boolean') return held ? name : undefined
   if (webhook.ignoresFailures) return undefined
-  throw forbidden(request, request.name, 'match conditions are not evaluated by this server')
+  throw forbidden(request, request.name, held)
 }
 
 export function shown(request: AdmissionRequest, name: ResourceName, { objects }: WebhookDeps): Shown {

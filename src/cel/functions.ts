@@ -6,6 +6,7 @@
  */
 import { parseTime, TimeError } from '../api/time.ts'
 import { ADDRESS_FUNCTIONS, ADDRESS_METHODS, type IP } from './addresses.ts'
+import { AUTHORIZER_METHODS } from './authorizer.ts'
 import { PER_CHARACTER } from './budget.ts'
 import type { Call, Calls } from './call.ts'
 import { FORMAT_FUNCTIONS, FORMAT_METHODS } from './formats.ts'
@@ -307,4 +308,5 @@ export const METHODS: ReadonlyMap<string, Call> = joined(
   ADDRESS_METHODS,
   FORMAT_METHODS,
   SEMVER_METHODS,
+  AUTHORIZER_METHODS,
 )
