@@ -12,7 +12,8 @@
 export type NameErrors = (name: string, prefix: boolean) => string[]
 
 const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
-const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`
+/** Pattern of a DNS-1123 subdomain. */
+export const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`
 const LABEL_1035 = '[a-z]([-a-z0-9]*[a-z0-9])?'
 const LABEL_KEY = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'
 const LABEL_VALUE = `(${LABEL_KEY})?`
@@ -28,16 +29,17 @@ const configKeyShape = new RegExp(`^${CONFIG_KEY}$`)
 const KEY_RULE = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
 
 /** How a text misses its pattern. The two blanks before each `or` are upstream's. */
-function shapeError(rule: string, pattern: string, ...examples: string[]): string {
+export function regexText(rule: string, pattern: string, ...examples: string[]): string {
+  if (examples.length === 0) return `${rule} (regex used for validation is '${pattern}')`
   return `${rule} (e.g. ${examples.map((example) => `'${example}', `).join(' or ')}regex used for validation is '${pattern}')`
 }
 
-const SUBDOMAIN_ERROR = shapeError(
+const SUBDOMAIN_ERROR = regexText(
   "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
   SUBDOMAIN,
   'example.com',
 )
-const KEY_ERROR = shapeError(KEY_RULE, LABEL_KEY, 'MyName', 'my.name', '123-abc')
+const KEY_ERROR = regexText(KEY_RULE, LABEL_KEY, 'MyName', 'my.name', '123-abc')
 
 /** A DNS-1123 label: at most 63 lower case alphanumerics and dashes. */
 export function dns1123LabelErrors(text: string): string[] {
@@ -46,7 +48,7 @@ export function dns1123LabelErrors(text: string): string[] {
   if (subdomainShape.test(text)) errors.push('must not contain dots')
   else {
     errors.push(
-      shapeError(
+      regexText(
         "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
         LABEL,
         'my-name',
@@ -73,7 +75,7 @@ export function dns1035LabelErrors(text: string): string[] {
   const errors = tooLong(text, 63, 'characters')
   if (!label1035Shape.test(text)) {
     errors.push(
-      shapeError(
+      regexText(
         "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
         LABEL_1035,
         'my-name',
@@ -104,7 +106,7 @@ export function labelValueErrors(text: string): string[] {
   const errors = tooLong(text, 63, 'bytes')
   if (!labelValueShape.test(text)) {
     errors.push(
-      shapeError(
+      regexText(
         "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
         LABEL_VALUE,
         'MyValue',
@@ -121,7 +123,7 @@ export function configKeyErrors(text: string): string[] {
   const errors = tooLong(text, 253, 'characters')
   if (!configKeyShape.test(text)) {
     errors.push(
-      shapeError(
+      regexText(
         "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
         CONFIG_KEY,
         'key.name',
@@ -137,7 +139,7 @@ export function configKeyErrors(text: string): string[] {
 }
 
 /** Anything that fits between two slashes of a URL: the names of RBAC kinds and signing requests. */
-export function pathSegmentErrors(name: string, prefix: boolean): string[] {
+export function pathSegmentErrors(name: string, prefix = false): string[] {
   if (!prefix && (name === '.' || name === '..')) return [`may not be '${name}'`]
   const errors: string[] = []
   for (const character of ['/', '%']) if (name.includes(character)) errors.push(`may not contain '${character}'`)

@@ -10,13 +10,10 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { duplicate, type FieldError, forbiddenField, invalidValue, notSupported, required, tooLong } from '../api/field.ts'
+import { validateLabels } from '../api/metadata.ts'
+import { dns1123LabelErrors, dns1123SubdomainErrors, labelValueErrors, qualifiedNameErrors, regexText, SUBDOMAIN } from '../api/names.ts'
 import type { Condition, LabelSelector, LabelSelectorRequirement } from '../api/types/meta/v1.ts'
 
-const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
-const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`
-const DNS1035 = '[a-z]([-a-z0-9]*[a-z0-9])?'
-const LABEL_KEY = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'
-const CONFIG_KEY = '[-._a-zA-Z0-9]+'
 const UNDERSCORE_LABEL = '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?'
 const UNDERSCORE_SUBDOMAIN = `${UNDERSCORE_LABEL}(\\.${UNDERSCORE_LABEL})*`
 const HTTP_PATH = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+"
@@ -25,52 +22,13 @@ const CONDITION_REASON = '[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?'
 const CONDITION_STATUSES = ['False', 'True', 'Unknown']
 
 const conditionReason = new RegExp(`^${CONDITION_REASON}$`)
-const label = new RegExp(`^${LABEL}$`)
-const subdomain = new RegExp(`^${SUBDOMAIN}$`)
 const caselessSubdomain = new RegExp(`^${SUBDOMAIN}$`, 'i')
-const dns1035 = new RegExp(`^${DNS1035}$`)
-const labelKey = new RegExp(`^${LABEL_KEY}$`)
-const labelValue = new RegExp(`^(${LABEL_KEY})?$`)
-const configKey = new RegExp(`^${CONFIG_KEY}$`)
 const underscoreSubdomain = new RegExp(`^${UNDERSCORE_SUBDOMAIN}$`)
 const wildcardSubdomain = new RegExp(`^\\*\\.${SUBDOMAIN}$`)
 const httpPath = new RegExp(`^${HTTP_PATH}$`)
 
-const SUBDOMAIN_TEXT =
-  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character"
-
-export function regexText(text: string, pattern: string, ...examples: string[]): string {
-  if (examples.length === 0) return `${text} (regex used for validation is '${pattern}')`
-  return `${text} (e.g. ${examples.map((one) => `'${one}', `).join(' or ')}regex used for validation is '${pattern}')`
-}
-
 export function maxLengthText(length: number): string {
   return `must be no more than ${length} characters`
-}
-
-export function dns1123LabelErrors(value: string): string[] {
-  const errors: string[] = []
-  if (byteLength(value) > 63) errors.push(maxLengthText(63))
-  if (!label.test(value)) {
-    errors.push(
-      subdomain.test(value)
-        ? 'must not contain dots'
-        : regexText(
-            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
-            LABEL,
-            'my-name',
-            '123-abc',
-          ),
-    )
-  }
-  return errors
-}
-
-export function dns1123SubdomainErrors(value: string): string[] {
-  const errors: string[] = []
-  if (byteLength(value) > 253) errors.push(maxLengthText(253))
-  if (!subdomain.test(value)) errors.push(regexText(SUBDOMAIN_TEXT, SUBDOMAIN, 'example.com'))
-  return errors
 }
 
 export function caselessSubdomainErrors(value: string): string[] {
@@ -114,76 +72,6 @@ export function wildcardSubdomainErrors(value: string): string[] {
   return errors
 }
 
-export function dns1035LabelErrors(value: string): string[] {
-  const errors: string[] = []
-  if (byteLength(value) > 63) errors.push(maxLengthText(63))
-  if (!dns1035.test(value)) {
-    errors.push(
-      regexText(
-        "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
-        DNS1035,
-        'my-name',
-        'abc-123',
-      ),
-    )
-  }
-  return errors
-}
-
-export function pathSegmentErrors(name: string): string[] {
-  if (name === '.' || name === '..') return [`may not be '${name}'`]
-  return ['/', '%'].filter((one) => name.includes(one)).map((one) => `may not contain '${one}'`)
-}
-
-/** Label keys, and everything else that is `[prefix/]name`. */
-export function qualifiedNameErrors(value: string): string[] {
-  const text = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
-  const nameText = regexText(text, LABEL_KEY, 'MyName', 'my.name', '123-abc')
-  const parts = value.split('/')
-  if (parts.length > 2) return [`a valid label key ${nameText} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`]
-  const errors: string[] = []
-  const name = parts.at(-1) ?? ''
-  const prefix = parts.length === 2 ? parts[0] : undefined
-  if (prefix === '') errors.push('prefix part must be non-empty')
-  else if (prefix !== undefined) {
-    if (byteLength(prefix) > 253) errors.push('prefix part must be no more than 253 bytes')
-    if (!subdomain.test(prefix)) errors.push(`prefix part ${regexText(SUBDOMAIN_TEXT, SUBDOMAIN, 'example.com')}`)
-  }
-  if (name === '') errors.push('name part must be non-empty')
-  else if (byteLength(name) > 63) errors.push('name part must be no more than 63 bytes')
-  if (!labelKey.test(name)) errors.push(`name part ${nameText}`)
-  return errors
-}
-
-export function labelValueErrors(value: string): string[] {
-  const errors: string[] = []
-  if (byteLength(value) > 63) errors.push('must be no more than 63 bytes')
-  if (!labelValue.test(value)) {
-    const text =
-      "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
-    errors.push(regexText(text, `(${LABEL_KEY})?`, 'MyValue', 'my_value', '12345'))
-  }
-  return errors
-}
-
-export function configMapKeyErrors(value: string): string[] {
-  const errors: string[] = []
-  if (byteLength(value) > 253) errors.push(maxLengthText(253))
-  if (!configKey.test(value))
-    errors.push(
-      regexText(
-        "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
-        CONFIG_KEY,
-        'key.name',
-        'KEY_NAME',
-        'key-name',
-      ),
-    )
-  if (value === '.' || value === '..') errors.push(`must not be '${value}'`)
-  else if (value.startsWith('..')) errors.push("must not start with '..'")
-  return errors
-}
-
 export function portNumberErrors(port: number | undefined): string[] {
   return rangeErrors(port ?? 0, 1, 65535)
 }
@@ -213,20 +101,6 @@ export function each(field: string, value: unknown, texts: readonly string[]): F
   return texts.map((text) => invalidValue(field, value, text))
 }
 
-/** NameRule of most kinds. A prefix may end in dashes, which the generated part completes. */
-export function nameIsDNSSubdomain(name: string, prefix: boolean): string[] {
-  return dns1123SubdomainErrors(prefix ? maskTrailingDash(name) : name)
-}
-
-export function nameIsDNSLabel(name: string, prefix: boolean): string[] {
-  return dns1123LabelErrors(prefix ? maskTrailingDash(name) : name)
-}
-
-/** NameRule of RBAC kinds and others that take any path segment. */
-export function nameIsPathSegment(name: string, prefix: boolean): string[] {
-  return prefix ? ['/', '%'].filter((one) => name.includes(one)).map((one) => `may not contain '${one}'`) : pathSegmentErrors(name)
-}
-
 export function validateQualifiedName(value: string, field: string): FieldError[] {
   return each(field, value, qualifiedNameErrors(value))
 }
@@ -242,13 +116,6 @@ export function validateDNS1123Subdomain(value: string, field: string): FieldErr
 /** A label key in a field. */
 export function validateLabelName(value: string, field: string): FieldError[] {
   return each(field, value, qualifiedNameErrors(value))
-}
-
-export function validateLabels(labels: Readonly<Record<string, string>> | undefined, field: string): FieldError[] {
-  return Object.entries(labels ?? {}).flatMap(([key, value]) => [
-    ...validateLabelName(key, field),
-    ...each(field, value, labelValueErrors(value)),
-  ])
 }
 
 export interface LabelSelectorOptions {
@@ -393,11 +260,6 @@ export function validateIntOrPercent(value: number | string, field: string): Fie
   const errors = each(field, value, percentErrors(value))
   if (errors.length === 0 && Number(value.slice(0, -1)) > 100) errors.push(invalidValue(field, value, 'must not be greater than 100%'))
   return errors
-}
-
-function maskTrailingDash(name: string): string {
-  // Upstream replaces the last of the dashes by a letter; without one the text is what it is.
-  return name.length > 1 && name.endsWith('-') ? `${name.slice(0, -2)}a` : name
 }
 
 function isEmpty(value: unknown): boolean {

@@ -5,7 +5,9 @@
  * @see pkg/registry/admissionregistration
  * @module
  */
+
 import { duplicate, type FieldError, invalidValue, notSupported, required } from '../../api/field.ts'
+import { subdomainName } from '../../api/names.ts'
 import type { KubeObject } from '../../api/object.ts'
 import type {
   AuditAnnotation,
@@ -21,7 +23,7 @@ import type {
 import { ALL_VERBS, define, type ResourceDefinition, type Strategy } from '../resource.ts'
 import { keepMetadata } from '../status-metadata.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { byteLength, nameIsDNSSubdomain, semanticEqual, validateConditions, validateQualifiedName } from '../validation.ts'
+import { byteLength, semanticEqual, validateConditions, validateQualifiedName } from '../validation.ts'
 import {
   defaultMatchResources,
   paramRefCell,
@@ -51,7 +53,7 @@ type Shared = Pick<ResourceDefinition, 'group' | 'version' | 'namespaced' | 'cat
 const shared: Shared = { group: GROUP, version: 'v1', namespaced: false, categories: ['api-extensions'], verbs: ALL_VERBS }
 
 const base: Pick<Strategy<KubeObject>, 'validateName' | 'warnings' | 'specChanged' | 'allowUnconditionalUpdate'> = {
-  validateName: nameIsDNSSubdomain,
+  validateName: subdomainName,
   warnings: (object) => staticNameWarnings(nameCell(object)),
   specChanged: (object, old) => !semanticEqual(object['spec'], old['spec']),
   allowUnconditionalUpdate: false,

@@ -6,7 +6,9 @@
  * @see pkg/apis/admissionregistration/validation/validation.go
  * @module
  */
+
 import { duplicate, type FieldError, forbiddenField, invalidValue, notSupported, required, tooMany } from '../../api/field.ts'
+import { dns1035LabelErrors, dns1123SubdomainErrors, pathSegmentErrors, subdomainName } from '../../api/names.ts'
 import type {
   MatchCondition,
   MatchResources,
@@ -16,15 +18,7 @@ import type {
   RuleWithOperations,
   Variable,
 } from '../../api/types/admissionregistration/v1.ts'
-import {
-  dns1035LabelErrors,
-  dns1123SubdomainErrors,
-  each,
-  nameIsDNSSubdomain,
-  pathSegmentErrors,
-  validateLabelSelector,
-  validateQualifiedName,
-} from '../validation.ts'
+import { each, validateLabelSelector, validateQualifiedName } from '../validation.ts'
 
 const OPERATIONS = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE']
 const MUTATING_OPERATIONS = ['*', 'CONNECT', 'CREATE', 'UPDATE']
@@ -195,7 +189,7 @@ export function validateParamRef(reference: ParamRef, field: string): FieldError
 }
 
 export function validatePolicyName(name: string, field: string): FieldError[] {
-  return name === '' ? [required(field)] : each(field, name, nameIsDNSSubdomain(name, false))
+  return name === '' ? [required(field)] : each(field, name, subdomainName(name, false))
 }
 
 export function validateFailurePolicy(policy: string | undefined, field: string): FieldError[] {

@@ -5,7 +5,9 @@
  * @see apiserver/pkg/util/webhook/validation.go
  * @module
  */
+
 import { duplicate, type FieldError, invalidValue, notSupported, required } from '../../api/field.ts'
+import { dns1035LabelErrors, dns1123SubdomainErrors, subdomainName } from '../../api/names.ts'
 import type {
   MutatingWebhook,
   MutatingWebhookConfiguration,
@@ -16,16 +18,7 @@ import type {
 } from '../../api/types/admissionregistration/v1.ts'
 import { ALL_VERBS, define, type ResourceDefinition, type Strategy, type TableDefinition } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import {
-  dns1035LabelErrors,
-  dns1123SubdomainErrors,
-  each,
-  nameIsDNSSubdomain,
-  portNumberErrors,
-  semanticEqual,
-  validateFullyQualifiedName,
-  validateLabelSelector,
-} from '../validation.ts'
+import { each, portNumberErrors, semanticEqual, validateFullyQualifiedName, validateLabelSelector } from '../validation.ts'
 import {
   defaultRules,
   FAILURE_POLICIES,
@@ -117,7 +110,7 @@ export const validatingWebhookConfigurations = define<ValidatingWebhookConfigura
 
 function webhookStrategy(): Strategy<Configuration> {
   return {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     validate: (configuration) => validateHooks(hooksOf(configuration), STRICT),
     validateUpdate: (configuration, old) => validateHooks(hooksOf(configuration), optionsFor(hooksOf(configuration), hooksOf(old))),
     warnings: (configuration) => staticNameWarnings(nameCell(configuration)),

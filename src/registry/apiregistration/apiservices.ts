@@ -5,7 +5,9 @@
  * @see kube-aggregator/pkg/registry/apiservice
  * @module
  */
+
 import { type FieldError, invalidValue, notSupported, required } from '../../api/field.ts'
+import { dns1035LabelErrors, dns1123SubdomainErrors, pathSegmentErrors } from '../../api/names.ts'
 import { quote } from '../../api/status.ts'
 import type { APIService } from '../../api/types/apiregistration/v1.ts'
 import { rfc3339 } from '../../clock.ts'
@@ -13,7 +15,7 @@ import { base64Length } from '../core/secrets.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { keepMetadata } from '../status-metadata.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { dns1035LabelErrors, dns1123SubdomainErrors, each, nameIsPathSegment, pathSegmentErrors, portNumberErrors } from '../validation.ts'
+import { each, portNumberErrors } from '../validation.ts'
 
 const CONDITION_STATUSES = ['True', 'False', 'Unknown']
 const MAX_GROUP_PRIORITY = 20_000
@@ -31,7 +33,7 @@ export const apiServices = define<APIService>({
   schema: 'io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService',
   storage: { prefix: '/registry/apiregistration.k8s.io/apiservices/' },
   strategy: {
-    validateName: nameIsPathSegment,
+    validateName: pathSegmentErrors,
     defaults({ spec }) {
       if (spec?.service !== undefined) spec.service.port ??= 443
     },

@@ -4,11 +4,13 @@
  * @see pkg/registry/apps/controllerrevision, pkg/apis/apps/validation/validation.go
  * @module
  */
+
 import { type FieldError, required } from '../../api/field.ts'
+import { subdomainName } from '../../api/names.ts'
 import type { ControllerRevision } from '../../api/types/apps/v1.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { nameIsDNSSubdomain, validateImmutable, validateNonnegative } from '../validation.ts'
+import { validateImmutable, validateNonnegative } from '../validation.ts'
 
 export const controllerRevisions = define<ControllerRevision>({
   group: 'apps',
@@ -21,7 +23,7 @@ export const controllerRevisions = define<ControllerRevision>({
   schema: 'io.k8s.api.apps.v1.ControllerRevision',
   storage: { prefix: '/registry/controllerrevisions/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     validate: (revision) => [...revisionErrors(revision), ...dataErrors(revision.data)],
     validateUpdate: (revision, old) => [...revisionErrors(revision), ...validateImmutable(revision.data, old.data, 'data')],
     allowUnconditionalUpdate: true,

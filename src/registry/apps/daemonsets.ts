@@ -6,7 +6,9 @@
  * @see pkg/registry/apps/daemonset, pkg/apis/apps/v1/{defaults,conversion}.go, pkg/apis/apps/validation/validation.go
  * @module
  */
+
 import { type FieldError, invalidValue, notSupported, required } from '../../api/field.ts'
+import { subdomainName } from '../../api/names.ts'
 import { badRequest, quote } from '../../api/status.ts'
 import type { DaemonSet, DaemonSetSpec, DaemonSetStatus, DaemonSetUpdateStrategy, RollingUpdateDaemonSet } from '../../api/types/apps/v1.ts'
 import { podTemplateDefaults } from '../core/pod/defaults.ts'
@@ -27,7 +29,7 @@ import {
 } from '../core/pod/workload.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, labelsCell, NAME_COLUMN, nameCell, wideColumn } from '../table-cells.ts'
-import { nameIsDNSSubdomain, selectorHasInvalidLabelValue, validateImmutable, validateLabelSelector } from '../validation.ts'
+import { selectorHasInvalidLabelValue, validateImmutable, validateLabelSelector } from '../validation.ts'
 import { amountOf, intOrPercentErrors, over100PercentErrors } from './intorpercent.ts'
 
 const DOC = 'doc:io.k8s.api.apps.v1.DaemonSet'
@@ -46,7 +48,7 @@ export const daemonSets = define<DaemonSet>({
   schema: 'io.k8s.api.apps.v1.DaemonSet',
   storage: { prefix: '/registry/daemonsets/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults: daemonSetDefaults,
     prepareForCreate(daemonSet) {
       daemonSet.status = { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 }

@@ -4,7 +4,9 @@
  * @see pkg/registry/apps/deployment, pkg/apis/apps/v1/defaults.go, pkg/apis/apps/validation/validation.go
  * @module
  */
+
 import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '../../api/field.ts'
+import { subdomainName } from '../../api/names.ts'
 import type { Deployment, DeploymentSpec, DeploymentStatus, DeploymentStrategy, RollingUpdateDeployment } from '../../api/types/apps/v1.ts'
 import { podTemplateDefaults } from '../core/pod/defaults.ts'
 import { dropDisabledTemplateFields } from '../core/pod/disabledfields.ts'
@@ -27,7 +29,7 @@ import {
 } from '../core/pod/workload.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell, wideColumn } from '../table-cells.ts'
-import { nameIsDNSSubdomain, validateImmutable } from '../validation.ts'
+import { validateImmutable } from '../validation.ts'
 import { amountOf, intOrPercentErrors, over100PercentErrors } from './intorpercent.ts'
 
 const DOC = 'doc:io.k8s.api.apps.v1.Deployment'
@@ -45,7 +47,7 @@ export const deployments = define<Deployment>({
   schema: 'io.k8s.api.apps.v1.Deployment',
   storage: { prefix: '/registry/deployments/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults: deploymentDefaults,
     prepareForCreate(deployment) {
       deployment.status = {}

@@ -4,7 +4,9 @@
  * @see pkg/registry/apps/replicaset, pkg/apis/apps/validation/validation.go
  * @module
  */
+
 import type { FieldError } from '../../api/field.ts'
+import { subdomainName } from '../../api/names.ts'
 import type { ReplicaSet, ReplicaSetSpec, ReplicaSetStatus } from '../../api/types/apps/v1.ts'
 import { podTemplateDefaults } from '../core/pod/defaults.ts'
 import { dropDisabledTemplateFields } from '../core/pod/disabledfields.ts'
@@ -26,7 +28,7 @@ import {
 } from '../core/pod/workload.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell, wideColumn } from '../table-cells.ts'
-import { nameIsDNSSubdomain, validateImmutable } from '../validation.ts'
+import { validateImmutable } from '../validation.ts'
 
 const DOC = 'doc:io.k8s.api.apps.v1.ReplicaSet'
 
@@ -43,7 +45,7 @@ export const replicaSets = define<ReplicaSet>({
   schema: 'io.k8s.api.apps.v1.ReplicaSet',
   storage: { prefix: '/registry/replicasets/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults(replicaSet) {
       replicaSet.spec ??= {}
       replicaSet.spec.replicas ??= 1

@@ -4,8 +4,10 @@
  * @see pkg/registry/apps/statefulset, pkg/apis/apps/v1/defaults.go, pkg/apis/apps/validation/validation.go
  * @module
  */
+
 import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '../../api/field.ts'
-import { validateAnnotations } from '../../api/metadata.ts'
+import { validateAnnotations, validateLabels } from '../../api/metadata.ts'
+import { labelName } from '../../api/names.ts'
 import type {
   RollingUpdateStatefulSetStrategy,
   StatefulSet,
@@ -37,7 +39,7 @@ import {
 } from '../core/pod/workload.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { nameIsDNSLabel, validateDNS1123Label, validateLabels, validateNonnegative } from '../validation.ts'
+import { validateDNS1123Label, validateNonnegative } from '../validation.ts'
 import { amountOf, intOrPercentErrors, over100PercentErrors } from './intorpercent.ts'
 
 const RETENTION_POLICIES = ['Retain', 'Delete']
@@ -67,7 +69,7 @@ export const statefulSets = define<StatefulSet>({
   schema: 'io.k8s.api.apps.v1.StatefulSet',
   storage: { prefix: '/registry/statefulsets/' },
   strategy: {
-    validateName: nameIsDNSLabel,
+    validateName: labelName,
     defaults: statefulSetDefaults,
     prepareForCreate(statefulSet) {
       statefulSet.status = { replicas: 0, availableReplicas: 0 }

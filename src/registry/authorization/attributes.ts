@@ -4,8 +4,10 @@
  * @see pkg/registry/authorization/util/helpers.go
  * @module
  */
+
 import { parseFieldSelector } from '../../api/fields.ts'
 import { parseLabelSelector } from '../../api/labels.ts'
+import { labelValueErrors, qualifiedNameErrors } from '../../api/names.ts'
 import type {
   FieldSelectorAttributes,
   LabelSelectorAttributes,
@@ -14,7 +16,6 @@ import type {
 } from '../../api/types/authorization/v1.ts'
 import type { UserInfo } from '../../authentication/user.ts'
 import type { Attributes, SelectorRequirement } from '../../authorization/authorizer.ts'
-import { labelValueErrors, qualifiedNameErrors } from '../validation.ts'
 
 /** One selector: what of it is understood, and whether something is not. Requirements are ANDed, so leaving one out only asks for more. */
 interface ParsedSelector {

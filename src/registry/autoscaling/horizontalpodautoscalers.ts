@@ -4,12 +4,12 @@
  * @see pkg/registry/autoscaling/horizontalpodautoscaler/strategy.go
  * @module
  */
+import { subdomainName } from '../../api/names.ts'
 import type { KubeObject } from '../../api/object.ts'
 import type { HorizontalPodAutoscaler as HorizontalPodAutoscalerV1 } from '../../api/types/autoscaling/v1.ts'
 import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus } from '../../api/types/autoscaling/v2.ts'
 import { ALL_VERBS, define, type ObjectSubresource, type ResourceDefinition, type Strategy, type TableDefinition } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { nameIsDNSSubdomain } from '../validation.ts'
 import { autoscalerFromV1, autoscalerToV1 } from './conversion.ts'
 import { defaultAutoscaler } from './defaults.ts'
 import { validateAutoscaler, validateAutoscalerStatus } from './validation.ts'
@@ -71,7 +71,7 @@ function strategyFor<T extends HorizontalPodAutoscaler | HorizontalPodAutoscaler
   defaults: (object: T) => void,
 ): Strategy<T> {
   return {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults,
     prepareForCreate(autoscaler) {
       autoscaler.status = {}

@@ -4,7 +4,9 @@
  * @see pkg/apis/autoscaling/validation/validation.go
  * @module
  */
+
 import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '../../api/field.ts'
+import { pathSegmentErrors } from '../../api/names.ts'
 import type {
   CrossVersionObjectReference,
   HorizontalPodAutoscaler,
@@ -15,7 +17,7 @@ import type {
 } from '../../api/types/autoscaling/v2.ts'
 import { isNegativeQuantity, isPositiveQuantity } from '../core/pod/resourcelist.ts'
 import { validateContainerResourceName } from '../core/resource-names.ts'
-import { each, pathSegmentErrors, validateDNS1123Label, validateNonnegative } from '../validation.ts'
+import { each, validateDNS1123Label, validateNonnegative } from '../validation.ts'
 
 const MAX_PERIOD_SECONDS = 1800
 const MAX_WINDOW_SECONDS = 3600

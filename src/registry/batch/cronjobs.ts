@@ -4,7 +4,9 @@
  * @see pkg/registry/batch/cronjob, pkg/apis/batch/v1/defaults.go, pkg/apis/batch/validation/validation.go
  * @module
  */
+
 import { type FieldError, invalidValue, notSupported, required } from '../../api/field.ts'
+import { subdomainName } from '../../api/names.ts'
 import type { CronJob, CronJobSpec, JobTemplateSpec } from '../../api/types/batch/v1.ts'
 import { podTemplateDefaults } from '../core/pod/defaults.ts'
 import { dropDisabledTemplateFields } from '../core/pod/disabledfields.ts'
@@ -14,7 +16,7 @@ import { type PodValidationOptions, templateOptions } from '../core/pod/validati
 import { bumpGeneration, nonnegativeErrors, podNameWarnings, restoreMember } from '../core/pod/workload.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, ageOf, column, NAME_COLUMN, nameCell, wideColumn } from '../table-cells.ts'
-import { byteLength, nameIsDNSSubdomain } from '../validation.ts'
+import { byteLength } from '../validation.ts'
 import { failurePolicyDefaults } from './jobs.ts'
 import { jobSpecErrors, jobSpecWarnings } from './jobspec.ts'
 import { scheduleError } from './schedule.ts'
@@ -39,7 +41,7 @@ export const cronJobs = define<CronJob>({
   schema: 'io.k8s.api.batch.v1.CronJob',
   storage: { prefix: '/registry/cronjobs/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults: cronJobDefaults,
     prepareForCreate(cronJob) {
       cronJob.status = {}

@@ -4,8 +4,10 @@
  * @see pkg/registry/batch/job, pkg/apis/batch/v1/defaults.go, pkg/apis/batch/validation/validation.go
  * @module
  */
+
 import { type FieldError, invalidValue, required } from '../../api/field.ts'
 import { selectorFromObject } from '../../api/labels.ts'
+import { dns1123LabelErrors, subdomainName } from '../../api/names.ts'
 import type { Job, JobSpec } from '../../api/types/batch/v1.ts'
 import type { PodTemplateSpec } from '../../api/types/core/v1.ts'
 import { podTemplateDefaults } from '../core/pod/defaults.ts'
@@ -16,7 +18,7 @@ import { type PodValidationOptions, templateOptions } from '../core/pod/validati
 import { bumpGeneration, goMap, podNameWarnings, restoreMember, unselectedErrors } from '../core/pod/workload.ts'
 import { ALL_VERBS, define, type World } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, humanDuration, NAME_COLUMN, nameCell, wideColumn } from '../table-cells.ts'
-import { dns1123LabelErrors, nameIsDNSSubdomain, selectorHasInvalidLabelValue, validateLabelSelector } from '../validation.ts'
+import { selectorHasInvalidLabelValue, validateLabelSelector } from '../validation.ts'
 import { jobSpecErrors, jobSpecWarnings } from './jobspec.ts'
 import { hasCondition, jobStatusUpdateErrors } from './jobstatus.ts'
 
@@ -48,7 +50,7 @@ export const jobs = define<Job>({
   schema: 'io.k8s.api.batch.v1.Job',
   storage: { prefix: '/registry/jobs/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults: jobDefaults,
     prepareForCreate(job) {
       if (job.spec?.manualSelector !== true) generateSelector(job)

@@ -6,13 +6,15 @@
  * @see pkg/apis/certificates/validation/validation.go
  * @module
  */
+
 import { duplicate, type FieldError, forbiddenField, invalidValue, notSupported, required, tooLong } from '../../api/field.ts'
+import { dns1123LabelErrors, dns1123SubdomainErrors } from '../../api/names.ts'
 import { quote } from '../../api/status.ts'
 import type { CertificateSigningRequest, CertificateSigningRequestCondition } from '../../api/types/certificates/v1.ts'
 import { rfc3339 } from '../../clock.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, humanDuration, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { byteLength, dns1123LabelErrors, dns1123SubdomainErrors, semanticEqual } from '../validation.ts'
+import { byteLength, semanticEqual } from '../validation.ts'
 import { certificateError, certificateRequestError } from './request.ts'
 
 const LEGACY_SIGNER = 'kubernetes.io/legacy-unknown'

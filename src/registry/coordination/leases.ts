@@ -5,11 +5,13 @@
  * @see pkg/registry/coordination/lease/strategy.go
  * @module
  */
+
 import { type FieldError, forbiddenField, invalidValue, notSupported } from '../../api/field.ts'
+import { qualifiedNameErrors, subdomainName } from '../../api/names.ts'
 import type { Lease } from '../../api/types/coordination/v1.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { each, nameIsDNSSubdomain, qualifiedNameErrors } from '../validation.ts'
+import { each } from '../validation.ts'
 
 export const leases = define<Lease>({
   group: 'coordination.k8s.io',
@@ -22,7 +24,7 @@ export const leases = define<Lease>({
   schema: 'io.k8s.api.coordination.v1.Lease',
   storage: { prefix: '/registry/leases/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     // Coordinated leader election is off by default.
     prepareForCreate(lease) {
       delete lease.spec?.strategy

@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { subdomainName } from '../../api/names.ts'
 import { define } from '../resource.ts'
-import { nameIsDNSSubdomain } from '../validation.ts'
 import { legacyBinding } from './pod/binding.ts'
 
 export const bindings = define({
@@ -16,6 +16,6 @@ export const bindings = define({
   namespaced: true,
   verbs: [],
   schema: legacyBinding.schema,
-  strategy: { validateName: nameIsDNSSubdomain },
+  strategy: { validateName: subdomainName },
   action: legacyBinding,
 })

@@ -4,11 +4,13 @@
  * @see pkg/registry/core/configmap/strategy.go
  * @module
  */
+
 import { type FieldError, forbiddenField, invalidValue, tooLong } from '../../api/field.ts'
+import { configKeyErrors, subdomainName } from '../../api/names.ts'
 import type { ConfigMap } from '../../api/types/core/v1.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { byteLength, configMapKeyErrors, each, nameIsDNSSubdomain, semanticEqual } from '../validation.ts'
+import { byteLength, each, semanticEqual } from '../validation.ts'
 import { base64Length } from './secrets.ts'
 
 const MAX_SIZE_BYTES = 1024 * 1024
@@ -27,7 +29,7 @@ export const configMaps = define<ConfigMap>({
   schema: 'io.k8s.api.core.v1.ConfigMap',
   storage: { prefix: '/registry/configmaps/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     validate: validateConfigMap,
     validateUpdate: (map, old) => [...immutableErrors(map, old), ...validateConfigMap(map)],
     allowUnconditionalUpdate: true,
@@ -47,12 +49,12 @@ function validateConfigMap(map: ConfigMap): FieldError[] {
   const binary = map.binaryData ?? {}
   let size = 0
   for (const [key, value] of Object.entries(map.data ?? {})) {
-    errors.push(...each(`data[${key}]`, key, configMapKeyErrors(key)))
+    errors.push(...each(`data[${key}]`, key, configKeyErrors(key)))
     if (Object.hasOwn(binary, key)) errors.push(invalidValue(`data[${key}]`, key, 'duplicate of key present in binaryData'))
     size += byteLength(value)
   }
   for (const [key, value] of Object.entries(binary)) {
-    errors.push(...each(`binaryData[${key}]`, key, configMapKeyErrors(key)))
+    errors.push(...each(`binaryData[${key}]`, key, configKeyErrors(key)))
     size += base64Length(value)
   }
   // The path of the whole object is a path with an empty name, which prints like this.

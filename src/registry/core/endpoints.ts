@@ -4,20 +4,14 @@
  * @see pkg/registry/core/endpoint/strategy.go
  * @module
  */
+
 import { type FieldError, notSupported, required } from '../../api/field.ts'
+import { dns1123SubdomainErrors, subdomainName } from '../../api/names.ts'
 import type { EndpointAddress, EndpointPort, EndpointSubset, Endpoints } from '../../api/types/core/v1.ts'
 import { ipWarnings, validateEndpointIP, validateLegacyIP } from '../ip.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import {
-  dns1123SubdomainErrors,
-  each,
-  nameIsDNSSubdomain,
-  portNumberErrors,
-  semanticEqual,
-  validateDNS1123Label,
-  validateQualifiedName,
-} from '../validation.ts'
+import { each, portNumberErrors, semanticEqual, validateDNS1123Label, validateQualifiedName } from '../validation.ts'
 
 const MANAGED_BY = 'endpoints.kubernetes.io/managed-by'
 
@@ -37,7 +31,7 @@ export const endpoints = define<Endpoints>({
   storage: { prefix: '/registry/services/endpoints/' },
   deprecated: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults({ subsets = [] }) {
       for (const subset of subsets) for (const port of subset.ports ?? []) if (!port.protocol) port.protocol = 'TCP'
     },

@@ -5,11 +5,13 @@
  * @see pkg/apis/core/v1/defaults.go, SetDefaults_LimitRangeItem
  * @module
  */
+
 import { duplicate, type FieldError, forbiddenField, invalidValue, required } from '../../api/field.ts'
+import { qualifiedNameErrors, subdomainName } from '../../api/names.ts'
 import type { LimitRange, LimitRangeItem } from '../../api/types/core/v1.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { defaultTable } from '../table-cells.ts'
-import { each, nameIsDNSSubdomain, qualifiedNameErrors } from '../validation.ts'
+import { each } from '../validation.ts'
 import { compareQuantities, milliValue } from './pod/resourcelist.ts'
 import { isHugePages, isNativeResource, validateContainerResourceName, validateResourceName } from './resource-names.ts'
 
@@ -27,7 +29,7 @@ export const limitRanges = define<LimitRange>({
   schema: 'io.k8s.api.core.v1.LimitRange',
   storage: { prefix: '/registry/limitranges/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults({ spec }) {
       for (const item of spec?.limits ?? []) if (item.type === 'Container') defaultContainerLimits(item)
     },

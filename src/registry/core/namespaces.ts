@@ -5,12 +5,14 @@
  * @see pkg/registry/core/namespace/storage/storage.go
  * @module
  */
+
 import { type FieldError, invalidValue } from '../../api/field.ts'
+import { labelName, qualifiedNameErrors } from '../../api/names.ts'
 import { metaOf } from '../../api/object.ts'
 import type { Namespace } from '../../api/types/core/v1.ts'
 import { define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { each, nameIsDNSLabel, qualifiedNameErrors } from '../validation.ts'
+import { each } from '../validation.ts'
 
 const NAME_LABEL = 'kubernetes.io/metadata.name'
 
@@ -28,7 +30,7 @@ export const namespaces = define<Namespace>({
   schema: 'io.k8s.api.core.v1.Namespace',
   storage: { prefix: '/registry/namespaces/' },
   strategy: {
-    validateName: nameIsDNSLabel,
+    validateName: labelName,
     defaults(namespace) {
       labelWithName(namespace)
       namespace.status ??= {}

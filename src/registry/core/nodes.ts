@@ -5,22 +5,15 @@
  * @see pkg/apis/core/validation/validation.go, ValidateNode
  * @module
  */
+
 import { duplicate, type FieldError, forbiddenField, internalFieldError, invalidValue, notSupported, required } from '../../api/field.ts'
+import { configKeyErrors, labelName, labelValueErrors, subdomainName } from '../../api/names.ts'
 import { quote } from '../../api/status.ts'
 import type { ConfigMapNodeConfigSource, Node, NodeConfigSource, NodeConfigStatus, Taint } from '../../api/types/core/v1.ts'
 import { cidrWarnings, isDualStack, parseCIDR, validateLegacyCIDR } from '../ip.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell, wideColumn } from '../table-cells.ts'
-import {
-  byteLength,
-  configMapKeyErrors,
-  each,
-  labelValueErrors,
-  nameIsDNSLabel,
-  nameIsDNSSubdomain,
-  validateLabelName,
-  validatePositive,
-} from '../validation.ts'
+import { byteLength, each, validateLabelName, validatePositive } from '../validation.ts'
 import { canonicalResources, type ResourceList } from './pod/resourcelist.ts'
 import { validateResourceQuantity } from './resource-names.ts'
 
@@ -42,7 +35,7 @@ export const nodes = define<Node>({
   schema: 'io.k8s.api.core.v1.Node',
   storage: { prefix: '/registry/minions/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults(node) {
       const { status, spec } = node
       canonicalResources(status?.capacity)
@@ -240,9 +233,9 @@ function validateConfigMapSource(source: ConfigMapNodeConfigSource, field: strin
     const text = source[member] ?? ''
     errors.push(...(text === '' ? [required(`${field}.${member}`)] : each(`${field}.${member}`, text, rule(text))))
   }
-  judged('namespace', (text) => nameIsDNSLabel(text, false))
-  judged('name', (text) => nameIsDNSSubdomain(text, false))
-  judged('kubeletConfigKey', configMapKeyErrors)
+  judged('namespace', (text) => labelName(text, false))
+  judged('name', (text) => subdomainName(text, false))
+  judged('kubeletConfigKey', configKeyErrors)
   return errors
 }
 

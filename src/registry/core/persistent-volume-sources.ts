@@ -4,7 +4,9 @@
  * @see pkg/apis/core/validation/validation.go, validate…VolumeSource
  * @module
  */
+
 import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '../../api/field.ts'
+import { labelName } from '../../api/names.ts'
 import type {
   AzureDiskVolumeSource,
   FCVolumeSource,
@@ -13,7 +15,7 @@ import type {
   QuobyteVolumeSource,
   SecretReference,
 } from '../../api/types/core/v1.ts'
-import { byteLength, each, nameIsDNSLabel, rangeErrors, validateDNS1123Label, validateDNS1123Subdomain } from '../validation.ts'
+import { byteLength, each, rangeErrors, validateDNS1123Label, validateDNS1123Subdomain } from '../validation.ts'
 import { backstepErrors } from './pod/paths.ts'
 import { csiDriverNameErrors } from './pod/volumes.ts'
 
@@ -130,7 +132,7 @@ function partition(value: number | undefined, field: string): FieldError[] {
 function endpointsNamespace(namespace: string | undefined, field: string): FieldError[] {
   if (namespace === undefined) return []
   if (namespace === '') return [invalidValue(field, '', 'if the endpointnamespace is set, it must be a valid namespace name')]
-  return each(field, namespace, nameIsDNSLabel(namespace, false))
+  return each(field, namespace, labelName(namespace, false))
 }
 
 function flocker({ datasetName = '', datasetUUID = '' }: { datasetName?: string; datasetUUID?: string }, field: string): FieldError[] {

@@ -6,11 +6,13 @@
  * @see pkg/apis/core/validation/validation.go, ValidatePersistentVolumeClaim
  * @module
  */
+
 import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '../../api/field.ts'
+import { qualifiedNameErrors, subdomainName } from '../../api/names.ts'
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../../api/types/core/v1.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell, wideColumn } from '../table-cells.ts'
-import { each, nameIsDNSSubdomain, qualifiedNameErrors, semanticEqual, validateImmutable, validateLabelSelector } from '../validation.ts'
+import { each, semanticEqual, validateImmutable, validateLabelSelector } from '../validation.ts'
 import { claimSpecErrors } from './pod/claimspec.ts'
 import { compareQuantities, isNegativeQuantity, type ResourceList, wholeValue } from './pod/resourcelist.ts'
 import { isNativeResource, validateResourceQuantity } from './resource-names.ts'
@@ -38,7 +40,7 @@ export const persistentVolumeClaims = define<PersistentVolumeClaim>({
   schema: 'io.k8s.api.core.v1.PersistentVolumeClaim',
   storage: { prefix: '/registry/persistentvolumeclaims/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults(claim) {
       defaultClaimSpec(specOf(claim))
       claim.status ??= {}

@@ -5,13 +5,15 @@
  * @see pkg/apis/core/validation/validation.go, ValidatePersistentVolumeSpec
  * @module
  */
+
 import { posix } from 'node:path'
 import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '../../api/field.ts'
+import { dns1123SubdomainErrors, labelValueErrors, subdomainName } from '../../api/names.ts'
 import type { PersistentVolume, PersistentVolumeSpec, VolumeNodeAffinity } from '../../api/types/core/v1.ts'
 import { rfc3339 } from '../../clock.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell, wideColumn } from '../table-cells.ts'
-import { dns1123SubdomainErrors, each, labelValueErrors, nameIsDNSSubdomain, semanticEqual, validateImmutable } from '../validation.ts'
+import { each, semanticEqual, validateImmutable } from '../validation.ts'
 import { VOLUME_SOURCES, validateVolumeSource } from './persistent-volume-sources.ts'
 import { nodeSelectorErrors } from './pod/affinity.ts'
 import { isNegativeQuantity, isPositiveQuantity, wholeValue } from './pod/resourcelist.ts'
@@ -67,7 +69,7 @@ export const persistentVolumes = define<PersistentVolume>({
   schema: 'io.k8s.api.core.v1.PersistentVolume',
   storage: { prefix: '/registry/persistentvolumes/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults(volume) {
       volume.status ??= {}
       if (!volume.status.phase) volume.status.phase = 'Pending'

@@ -4,10 +4,10 @@
  * @see pkg/registry/core/podtemplate, pkg/apis/core/validation/validation.go, ValidatePodTemplate
  * @module
  */
+import { subdomainName } from '../../api/names.ts'
 import type { PodTemplate } from '../../api/types/core/v1.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { column, labelsCell, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { nameIsDNSSubdomain } from '../validation.ts'
 import { podTemplateDefaults } from './pod/defaults.ts'
 import { dropDisabledTemplateFields } from './pod/disabledfields.ts'
 import { semanticEqual } from './pod/semanticequal.ts'
@@ -27,7 +27,7 @@ export const podTemplates = define<PodTemplate>({
   schema: 'io.k8s.api.core.v1.PodTemplate',
   storage: { prefix: '/registry/podtemplates/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults(podTemplate) {
       podTemplate.template ??= {}
       podTemplateDefaults(podTemplate.template)

@@ -7,10 +7,10 @@
 
 import { type FieldError, invalidValue, notFoundField, required } from '../../api/field.ts'
 import { selectorFromLabels } from '../../api/labels.ts'
+import { subdomainName } from '../../api/names.ts'
 import type { ReplicationController, ReplicationControllerSpec, ReplicationControllerStatus } from '../../api/types/core/v1.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, labelsCell, NAME_COLUMN, nameCell, wideColumn } from '../table-cells.ts'
-import { nameIsDNSSubdomain } from '../validation.ts'
 import { podTemplateDefaults } from './pod/defaults.ts'
 import { dropDisabledTemplateFields } from './pod/disabledfields.ts'
 import { semanticEqual } from './pod/semanticequal.ts'
@@ -45,7 +45,7 @@ export const replicationControllers = define<ReplicationController>({
   schema: 'io.k8s.api.core.v1.ReplicationController',
   storage: { prefix: '/registry/controllers/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults: controllerDefaults,
     prepareForCreate(controller) {
       controller.status = { replicas: 0 }

@@ -5,8 +5,10 @@
  * @see pkg/apis/core/validation/validation.go
  * @module
  */
+
 import { type FieldError, invalidValue } from '../../api/field.ts'
-import { each, qualifiedNameErrors } from '../validation.ts'
+import { qualifiedNameErrors } from '../../api/names.ts'
+import { each } from '../validation.ts'
 import { isNegativeQuantity, milliValue } from './pod/resourcelist.ts'
 
 const REQUESTS = 'requests.'

@@ -5,12 +5,13 @@
  * @see pkg/registry/core/resourcequota/strategy.go
  * @module
  */
+
 import { type FieldError, invalidValue, required } from '../../api/field.ts'
+import { subdomainName } from '../../api/names.ts'
 import type { ResourceQuota, ResourceQuotaSpec } from '../../api/types/core/v1.ts'
 import { goStruct } from '../go-struct.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { nameIsDNSSubdomain } from '../validation.ts'
 import type { ResourceList } from './pod/resourcelist.ts'
 import { isStandardQuotaResource, validateQuotaResourceName, validateResourceQuantity } from './resource-names.ts'
 
@@ -42,7 +43,7 @@ export const resourceQuotas = define<ResourceQuota>({
   schema: 'io.k8s.api.core.v1.ResourceQuota',
   storage: { prefix: '/registry/resourcequotas/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     prepareForCreate(quota) {
       quota.status = {}
     },

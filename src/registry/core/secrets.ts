@@ -5,12 +5,14 @@
  * @see pkg/apis/core/v1/conversion.go, Convert_v1_Secret_To_core_Secret
  * @module
  */
+
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { type FieldError, forbiddenField, invalidValue, required, tooLong } from '../../api/field.ts'
+import { configKeyErrors, subdomainName } from '../../api/names.ts'
 import type { Secret } from '../../api/types/core/v1.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { configMapKeyErrors, each, nameIsDNSSubdomain, semanticEqual, validateImmutable } from '../validation.ts'
+import { each, semanticEqual, validateImmutable } from '../validation.ts'
 import { jsonObjectError } from './go-json.ts'
 
 const MAX_SIZE_BYTES = 1024 * 1024
@@ -30,7 +32,7 @@ export const secrets = define<Secret>({
   schema: 'io.k8s.api.core.v1.Secret',
   storage: { prefix: '/registry/secrets/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults(secret) {
       if (!secret.type) secret.type = 'Opaque'
       mergeStringData(secret)
@@ -78,7 +80,7 @@ function validateSecret(secret: Secret): FieldError[] {
   const data = secret.data ?? {}
   let size = 0
   for (const [key, value] of Object.entries(data)) {
-    errors.push(...each(`data[${key}]`, key, configMapKeyErrors(key)))
+    errors.push(...each(`data[${key}]`, key, configKeyErrors(key)))
     size += base64Length(value)
   }
   if (size > MAX_SIZE_BYTES) errors.push(tooLong('data', MAX_SIZE_BYTES))

@@ -4,17 +4,18 @@
  * @see pkg/apis/core/validation/validation.go, validateService and its neighbours
  * @module
  */
+
 import { duplicate, type FieldError, forbiddenField, internalFieldError, invalidValue, notSupported, required } from '../../api/field.ts'
+import { validateLabels } from '../../api/metadata.ts'
+import { dns1123SubdomainErrors } from '../../api/names.ts'
 import type { LoadBalancerStatus, Service, ServicePort } from '../../api/types/core/v1.ts'
 import { isDualStack, isIPv6, parseIP, validateEndpointIP, validateLegacyCIDR, validateLegacyIP } from '../ip.ts'
 import {
-  dns1123SubdomainErrors,
   each,
   portNameErrors,
   portNumberErrors,
   validateDNS1123Label,
   validateDNS1123Subdomain,
-  validateLabels,
   validateQualifiedName,
 } from '../validation.ts'
 

@@ -4,10 +4,10 @@
  * @see pkg/registry/core/serviceaccount/strategy.go
  * @module
  */
+import { subdomainName } from '../../api/names.ts'
 import type { ServiceAccount } from '../../api/types/core/v1.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { nameIsDNSSubdomain } from '../validation.ts'
 
 const ENFORCE_MOUNTABLE_SECRETS = 'kubernetes.io/enforce-mountable-secrets'
 
@@ -26,7 +26,7 @@ export const serviceAccounts = define<ServiceAccount>({
   schema: 'io.k8s.api.core.v1.ServiceAccount',
   storage: { prefix: '/registry/serviceaccounts/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     prepareForCreate: cutSecretsToNames,
     prepareForUpdate: cutSecretsToNames,
     warnings(account, old) {

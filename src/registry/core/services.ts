@@ -5,12 +5,12 @@
  * @see pkg/apis/core/v1/defaults.go, SetDefaults_Service
  * @module
  */
+import { labelName } from '../../api/names.ts'
 import { invalid, isStatusError } from '../../api/status.ts'
 import type { Service } from '../../api/types/core/v1.ts'
 import { cidrWarnings, ipWarnings } from '../ip.ts'
 import { ALL_VERBS, define, type World, type Write } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, labelsCell, NAME_COLUMN, nameCell, wideColumn } from '../table-cells.ts'
-import { nameIsDNSLabel } from '../validation.ts'
 import { chooseAllocations, claimAllocations, configuredFamilies, releaseAllocations } from './service-allocation.ts'
 import { dropTypeDependentFields, initFamilies, keepAllocated, normalizeClusterIPs } from './service-families.ts'
 import { externallyAccessible, validateLoadBalancerStatus, validateService, validateServiceUpdate } from './service-validation.ts'
@@ -32,7 +32,7 @@ export const services = define<Service>({
   schema: 'io.k8s.api.core.v1.Service',
   storage: { prefix: '/registry/services/specs/' },
   strategy: {
-    validateName: nameIsDNSLabel,
+    validateName: labelName,
     defaults,
     prepareForCreate(service, write) {
       normalizeClusterIPs(service, undefined)

@@ -5,22 +5,14 @@
  * @see pkg/registry/discovery/endpointslice/strategy.go
  * @module
  */
+
 import { duplicate, type FieldError, invalidValue, notSupported, required, tooMany } from '../../api/field.ts'
+import { dns1123LabelErrors, dns1123SubdomainErrors, labelValueErrors, subdomainName } from '../../api/names.ts'
 import type { Endpoint, EndpointHints, EndpointPort, EndpointSlice } from '../../api/types/discovery/v1.ts'
 import { ipWarnings, parseIP, validateEndpointIP, validateIP, validateLegacyIP } from '../ip.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import {
-  dns1123LabelErrors,
-  dns1123SubdomainErrors,
-  each,
-  labelValueErrors,
-  nameIsDNSSubdomain,
-  semanticEqual,
-  validateDNS1123Label,
-  validateImmutable,
-  validateQualifiedName,
-} from '../validation.ts'
+import { each, semanticEqual, validateDNS1123Label, validateImmutable, validateQualifiedName } from '../validation.ts'
 
 const ADDRESS_TYPES = ['FQDN', 'IPv4', 'IPv6']
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP']
@@ -44,7 +36,7 @@ export const endpointSlices = define<EndpointSlice>({
   schema: 'io.k8s.api.discovery.v1.EndpointSlice',
   storage: { prefix: '/registry/endpointslices/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults({ ports = [] }) {
       for (const port of ports) {
         port.name ??= ''

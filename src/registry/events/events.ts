@@ -5,22 +5,16 @@
  * @see pkg/apis/core/validation/events.go
  * @module
  */
+
 import { type FieldError, invalidValue, required } from '../../api/field.ts'
+import { dns1123SubdomainErrors, subdomainName } from '../../api/names.ts'
 import type { KubeObject } from '../../api/object.ts'
 import type { Event as CoreEvent } from '../../api/types/core/v1.ts'
 import type { Event } from '../../api/types/events/v1.ts'
 import { goStruct } from '../go-struct.ts'
 import { ALL_VERBS, define, type Strategy, type TableDefinition } from '../resource.ts'
 import { ageOf, column, NAME_COLUMN, nameCell, wideColumn } from '../table-cells.ts'
-import {
-  byteLength,
-  dns1123SubdomainErrors,
-  each,
-  nameIsDNSSubdomain,
-  semanticEqual,
-  validateImmutable,
-  validateQualifiedName,
-} from '../validation.ts'
+import { byteLength, each, semanticEqual, validateImmutable, validateQualifiedName } from '../validation.ts'
 import { eventFromCore, eventToCore } from './conversion.ts'
 
 const MAX_INSTANCE = 128
@@ -91,7 +85,7 @@ export const events = define<Event>({
   convert: { fromStored: eventFromCore, toStored: eventToCore },
   strategy: {
     ...shared,
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     validate: (event) => validateNew(eventToCore(event)),
     validateUpdate: (event, old) => validateChange(eventToCore(event), eventToCore(old)),
   },

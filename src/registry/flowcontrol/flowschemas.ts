@@ -5,7 +5,9 @@
  * @see pkg/registry/flowcontrol/flowschema/strategy.go
  * @module
  */
+
 import { duplicate, type FieldError, forbiddenField, invalidValue, notSupported, required } from '../../api/field.ts'
+import { dns1123SubdomainErrors, labelName, subdomainName } from '../../api/names.ts'
 import type {
   FlowSchema,
   NonResourcePolicyRule,
@@ -16,7 +18,7 @@ import type {
 import { ALL_VERBS, define } from '../resource.ts'
 import { keepMetadata } from '../status-metadata.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { dns1123SubdomainErrors, each, nameIsDNSLabel, nameIsDNSSubdomain, semanticEqual } from '../validation.ts'
+import { each, semanticEqual } from '../validation.ts'
 import { MANDATORY_FLOW_SCHEMAS } from './mandatory.ts'
 
 const DEFAULT_PRECEDENCE = 1000
@@ -40,7 +42,7 @@ export const flowSchemas = define<FlowSchema>({
   schema: 'io.k8s.api.flowcontrol.v1.FlowSchema',
   storage: { prefix: '/registry/flowschemas/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults(flow) {
       flow.spec ??= {}
       if (!flow.spec.matchingPrecedence) flow.spec.matchingPrecedence = DEFAULT_PRECEDENCE
@@ -161,12 +163,12 @@ function validateNamed(subject: Subject, member: 'group' | 'serviceAccount' | 'u
   const errors: FieldError[] = []
   if (name === '') errors.push(required(`${field}.name`))
   if (member !== 'serviceAccount') return errors
-  if (name !== '' && name !== '*') errors.push(...each(`${field}.name`, name, nameIsDNSSubdomain(name, false)))
+  if (name !== '' && name !== '*') errors.push(...each(`${field}.name`, name, subdomainName(name, false)))
   const namespace = subject.serviceAccount?.namespace ?? ''
   errors.push(
     ...(namespace === ''
       ? [required(`${field}.namespace`, 'must specify namespace for service account')]
-      : each(`${field}.namespace`, namespace, nameIsDNSLabel(namespace, false))),
+      : each(`${field}.namespace`, namespace, labelName(namespace, false))),
   )
   return errors
 }
@@ -195,7 +197,7 @@ function validateResourceRule(rule: ResourcePolicyRule, field: string): FieldErr
       errors.push(invalidValue(`${field}.namespaces`, namespaces, "if '*' is present, must not specify other namespaces"))
   } else {
     for (const [index, namespace] of namespaces.entries()) {
-      const texts = nameIsDNSLabel(namespace, false).map((text) => `each member of this list must be '*' or a DNS-1123 label; ${text}`)
+      const texts = labelName(namespace, false).map((text) => `each member of this list must be '*' or a DNS-1123 label; ${text}`)
       errors.push(...each(`${field}.namespaces[${index}]`, namespace, texts))
     }
   }

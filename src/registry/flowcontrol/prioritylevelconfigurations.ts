@@ -5,7 +5,9 @@
  * @see pkg/registry/flowcontrol/prioritylevelconfiguration/strategy.go
  * @module
  */
+
 import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '../../api/field.ts'
+import { subdomainName } from '../../api/names.ts'
 import type {
   ExemptPriorityLevelConfiguration,
   LimitedPriorityLevelConfiguration,
@@ -17,7 +19,7 @@ import type {
 import { ALL_VERBS, define } from '../resource.ts'
 import { keepMetadata } from '../status-metadata.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { nameIsDNSSubdomain, semanticEqual } from '../validation.ts'
+import { semanticEqual } from '../validation.ts'
 import { validateConditionTypes } from './flowschemas.ts'
 import { MANDATORY_PRIORITY_LEVELS } from './mandatory.ts'
 
@@ -37,7 +39,7 @@ export const priorityLevelConfigurations = define<PriorityLevelConfiguration>({
   schema: 'io.k8s.api.flowcontrol.v1.PriorityLevelConfiguration',
   storage: { prefix: '/registry/prioritylevelconfigurations/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults({ spec }) {
       if (spec?.exempt !== undefined) {
         spec.exempt.nominalConcurrencyShares ??= 0

@@ -4,19 +4,13 @@
  * @see pkg/apis/networking/validation/validation.go
  * @module
  */
+
 import { type FieldError, forbiddenField, notSupported, required, tooLong } from '../../api/field.ts'
+import { labelName, subdomainName } from '../../api/names.ts'
 import type { IngressClass, IngressClassParametersReference } from '../../api/types/networking/v1.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import {
-  byteLength,
-  each,
-  nameIsDNSLabel,
-  nameIsDNSSubdomain,
-  semanticEqual,
-  validateDomainPrefixedPath,
-  validateImmutable,
-} from '../validation.ts'
+import { byteLength, each, semanticEqual, validateDomainPrefixedPath, validateImmutable } from '../validation.ts'
 import { validateObjectReference } from './ingresses.ts'
 
 const MAX_CONTROLLER = 250
@@ -32,7 +26,7 @@ export const ingressClasses = define<IngressClass>({
   schema: 'io.k8s.api.networking.v1.IngressClass',
   storage: { prefix: '/registry/ingressclasses/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults({ spec }) {
       if (spec?.parameters !== undefined) spec.parameters.scope ??= 'Cluster'
     },
@@ -75,7 +69,7 @@ function validateParameters(parameters: IngressClassParametersReference, field: 
   if (scope === undefined) errors.push(required(`${field}.scope`))
   else if (scope === 'Namespace') {
     if (namespace === undefined) errors.push(required(`${field}.namespace`, "`parameters.scope` is set to 'Namespace'"))
-    else errors.push(...each(`${field}.namespace`, namespace, nameIsDNSLabel(namespace, false)))
+    else errors.push(...each(`${field}.namespace`, namespace, labelName(namespace, false)))
   } else if (scope === 'Cluster') {
     if (namespace !== undefined) errors.push(forbiddenField(`${field}.namespace`, "`parameters.scope` is set to 'Cluster'"))
   } else errors.push(notSupported(`${field}.scope`, scope, ['Cluster', 'Namespace']))

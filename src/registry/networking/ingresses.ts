@@ -5,7 +5,9 @@
  * @see pkg/registry/networking/ingress/strategy.go
  * @module
  */
+
 import { type FieldError, invalidValue, notSupported, required } from '../../api/field.ts'
+import { dns1123SubdomainErrors, labelName, pathSegmentErrors, subdomainName } from '../../api/names.ts'
 import type { TypedLocalObjectReference } from '../../api/types/core/v1.ts'
 import type {
   HTTPIngressPath,
@@ -19,17 +21,7 @@ import type {
 import { ipWarnings, parseIP, validateLegacyIP } from '../ip.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import {
-  dns1123SubdomainErrors,
-  each,
-  nameIsDNSLabel,
-  nameIsDNSSubdomain,
-  pathSegmentErrors,
-  portNameErrors,
-  portNumberErrors,
-  semanticEqual,
-  wildcardSubdomainErrors,
-} from '../validation.ts'
+import { each, portNameErrors, portNumberErrors, semanticEqual, wildcardSubdomainErrors } from '../validation.ts'
 
 const CLASS_ANNOTATION = 'kubernetes.io/ingress.class'
 const PATH_TYPES = ['Exact', 'ImplementationSpecific', 'Prefix']
@@ -57,7 +49,7 @@ export const ingresses = define<Ingress>({
   schema: 'io.k8s.api.networking.v1.Ingress',
   storage: { prefix: '/registry/ingress/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     prepareForCreate(ingress) {
       ingress.status = { loadBalancer: {} }
     },
@@ -185,7 +177,7 @@ function validateBackend({ service, resource }: IngressBackend, field: string): 
   if (resource !== undefined) return validateObjectReference(resource, `${field}.resource`)
   if (service === undefined) return [invalidValue(field, '', 'resource or service backend is required')]
   const { name = '', port = {} } = service
-  const errors = name === '' ? [required(`${field}.service.name`)] : each(`${field}.service.name`, name, nameIsDNSLabel(name, false))
+  const errors = name === '' ? [required(`${field}.service.name`)] : each(`${field}.service.name`, name, labelName(name, false))
   if (port.name && port.number) errors.push(invalidValue(field, '', 'cannot set both port name & port number'))
   else if (port.name) errors.push(...each(`${field}.service.port.name`, port.name, portNameErrors(port.name)))
   else if (port.number) errors.push(...each(`${field}.service.port.number`, port.number, portNumberErrors(port.number)))
@@ -209,7 +201,7 @@ function validateTLS({ hosts = [], secretName = '' }: IngressTLS, field: string,
 }
 
 function secretErrors(name: string): string[] {
-  return name === '' ? [] : nameIsDNSSubdomain(name, false)
+  return name === '' ? [] : subdomainName(name, false)
 }
 
 function validateStatus(ingress: Ingress, old: Ingress): FieldError[] {

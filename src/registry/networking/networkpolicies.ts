@@ -5,13 +5,15 @@
  * @see pkg/registry/networking/networkpolicy/strategy.go
  * @module
  */
+
 import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '../../api/field.ts'
+import { subdomainName } from '../../api/names.ts'
 import type { IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec } from '../../api/types/networking/v1.ts'
 import { labelSelectorText } from '../core/pod/templatecells.ts'
 import { cidrContains, cidrWarnings, parseCIDR, validateLegacyCIDR } from '../ip.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { each, nameIsDNSSubdomain, portNameErrors, portNumberErrors, semanticEqual, validateLabelSelector } from '../validation.ts'
+import { each, portNameErrors, portNumberErrors, semanticEqual, validateLabelSelector } from '../validation.ts'
 
 const PROTOCOLS = ['TCP', 'UDP', 'SCTP']
 
@@ -33,7 +35,7 @@ export const networkPolicies = define<NetworkPolicy>({
   schema: 'io.k8s.api.networking.v1.NetworkPolicy',
   storage: { prefix: '/registry/networkpolicies/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults({ spec }) {
       if (spec === undefined) return
       for (const { ports = [] } of [...(spec.ingress ?? []), ...(spec.egress ?? [])]) for (const port of ports) port.protocol ??= 'TCP'

@@ -5,14 +5,16 @@
  * @see KEP-1880
  * @module
  */
+
 import { type FieldError, invalidValue, required } from '../../api/field.ts'
+import { dns1123SubdomainErrors, pathSegmentErrors, subdomainName } from '../../api/names.ts'
 import { groupResourceName } from '../../api/object.ts'
 import type { IPAddress, ParentReference, ServiceCIDR } from '../../api/types/networking/v1.ts'
 import { parseCIDR, validateCIDR, validateIP } from '../ip.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { keepMetadata } from '../status-metadata.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { dns1123SubdomainErrors, each, nameIsDNSSubdomain, pathSegmentErrors, validateImmutable } from '../validation.ts'
+import { each, validateImmutable } from '../validation.ts'
 
 const IMMUTABLE = 'field is immutable'
 
@@ -54,7 +56,7 @@ export const serviceCIDRs = define<ServiceCIDR>({
   schema: 'io.k8s.api.networking.v1.ServiceCIDR',
   storage: { prefix: '/registry/servicecidrs/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     prepareForCreate(range) {
       range.status = {}
     },

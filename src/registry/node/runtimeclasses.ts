@@ -5,7 +5,10 @@
  * @see pkg/registry/node/runtimeclass/strategy.go
  * @module
  */
+
 import { duplicate, type FieldError, required } from '../../api/field.ts'
+import { validateLabels } from '../../api/metadata.ts'
+import { dns1123LabelErrors, subdomainName } from '../../api/names.ts'
 import type { Toleration } from '../../api/types/core/v1.ts'
 import type { RuntimeClass } from '../../api/types/node/v1.ts'
 import { DEPRECATED_NODE_LABELS } from '../core/node-labels.ts'
@@ -13,7 +16,7 @@ import { containerResourcesErrors } from '../core/pod/resourcerequirements.ts'
 import { tolerationErrors } from '../core/pod/tolerations.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { dns1123LabelErrors, each, nameIsDNSSubdomain, validateImmutable, validateLabels } from '../validation.ts'
+import { each, validateImmutable } from '../validation.ts'
 
 export const runtimeClasses = define<RuntimeClass>({
   group: 'node.k8s.io',
@@ -26,7 +29,7 @@ export const runtimeClasses = define<RuntimeClass>({
   schema: 'io.k8s.api.node.v1.RuntimeClass',
   storage: { prefix: '/registry/runtimeclasses/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     validate: validateClass,
     validateUpdate: (one, old) => [...validateClass(one), ...validateImmutable(one.handler ?? '', old.handler ?? '', 'handler')],
     warnings: ({ scheduling }) =>

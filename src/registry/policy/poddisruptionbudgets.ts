@@ -5,18 +5,13 @@
  * @see pkg/registry/policy/poddisruptionbudget/strategy.go
  * @module
  */
+
 import { type FieldError, invalidValue, notSupported } from '../../api/field.ts'
+import { subdomainName } from '../../api/names.ts'
 import type { PodDisruptionBudget } from '../../api/types/policy/v1.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import {
-  nameIsDNSSubdomain,
-  semanticEqual,
-  validateConditions,
-  validateIntOrPercent,
-  validateLabelSelector,
-  validateNonnegative,
-} from '../validation.ts'
+import { semanticEqual, validateConditions, validateIntOrPercent, validateLabelSelector, validateNonnegative } from '../validation.ts'
 
 const EVICTION_POLICIES = ['AlwaysAllow', 'IfHealthyBudget']
 
@@ -35,7 +30,7 @@ export const podDisruptionBudgets = define<PodDisruptionBudget>({
   schema: 'io.k8s.api.policy.v1.PodDisruptionBudget',
   storage: { prefix: '/registry/poddisruptionbudgets/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults: stripV1beta1Key,
     prepareForCreate(budget) {
       budget.status = {}

@@ -5,12 +5,14 @@
  * @see pkg/apis/rbac/v1/defaults.go
  * @module
  */
+
 import { type FieldError, invalidValue, notSupported, required } from '../../api/field.ts'
+import { pathSegmentErrors, subdomainName } from '../../api/names.ts'
 import type { ClusterRoleBinding, RoleBinding, Subject } from '../../api/types/rbac/v1.ts'
 import { goStruct } from '../go-struct.ts'
 import { ALL_VERBS, define, type TableDefinition } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell, wideColumn } from '../table-cells.ts'
-import { each, nameIsDNSSubdomain, nameIsPathSegment, pathSegmentErrors } from '../validation.ts'
+import { each } from '../validation.ts'
 import { checkEscalation } from './escalation.ts'
 
 const GROUP = 'rbac.authorization.k8s.io'
@@ -28,7 +30,7 @@ export const roleBindings = define<RoleBinding>({
   schema: 'io.k8s.api.rbac.v1.RoleBinding',
   storage: { prefix: '/registry/rolebindings/' },
   strategy: {
-    validateName: nameIsPathSegment,
+    validateName: pathSegmentErrors,
     authorizeWrite: (object, old, write) => checkEscalation('rolebindings', object, old, write),
     defaults: defaultGroups,
     validate: (binding) => validateBinding(binding, ['Role', 'ClusterRole'], true),
@@ -50,7 +52,7 @@ export const clusterRoleBindings = define<ClusterRoleBinding>({
   schema: 'io.k8s.api.rbac.v1.ClusterRoleBinding',
   storage: { prefix: '/registry/clusterrolebindings/' },
   strategy: {
-    validateName: nameIsPathSegment,
+    validateName: pathSegmentErrors,
     authorizeWrite: (object, old, write) => checkEscalation('clusterrolebindings', object, old, write),
     defaults: defaultGroups,
     validate: (binding) => validateBinding(binding, ['ClusterRole'], false),
@@ -86,7 +88,7 @@ function validateSubject(subject: Subject, namespaced: boolean, field: string): 
   if (name === '') errors.push(required(`${field}.name`))
   switch (kind) {
     case 'ServiceAccount':
-      if (name !== '') errors.push(...each(`${field}.name`, name, nameIsDNSSubdomain(name, false)))
+      if (name !== '') errors.push(...each(`${field}.name`, name, subdomainName(name, false)))
       if (apiGroup !== '') errors.push(notSupported(`${field}.apiGroup`, apiGroup, ['']))
       if (!namespaced && namespace === '') errors.push(required(`${field}.namespace`))
       break

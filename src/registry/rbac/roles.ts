@@ -4,18 +4,14 @@
  * @see pkg/apis/rbac/validation/validation.go
  * @module
  */
+
 import { type FieldError, invalidValue, required } from '../../api/field.ts'
+import { labelValueErrors, pathSegmentErrors, qualifiedNameErrors } from '../../api/names.ts'
 import type { LabelSelector } from '../../api/types/meta/v1.ts'
 import type { ClusterRole, PolicyRule, Role } from '../../api/types/rbac/v1.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { defaultTable } from '../table-cells.ts'
-import {
-  labelValueErrors,
-  nameIsPathSegment,
-  qualifiedNameErrors,
-  selectorHasInvalidLabelValue,
-  validateLabelSelector,
-} from '../validation.ts'
+import { selectorHasInvalidLabelValue, validateLabelSelector } from '../validation.ts'
 import { checkEscalation } from './escalation.ts'
 
 const GROUP = 'rbac.authorization.k8s.io'
@@ -31,7 +27,7 @@ export const roles = define<Role>({
   schema: 'io.k8s.api.rbac.v1.Role',
   storage: { prefix: '/registry/roles/' },
   strategy: {
-    validateName: nameIsPathSegment,
+    validateName: pathSegmentErrors,
     authorizeWrite: (object, old, write) => checkEscalation('roles', object, old, write),
     validate: (role) => validateRules(role.rules, true),
     validateUpdate: (role) => validateRules(role.rules, true),
@@ -52,7 +48,7 @@ export const clusterRoles = define<ClusterRole>({
   schema: 'io.k8s.api.rbac.v1.ClusterRole',
   storage: { prefix: '/registry/clusterroles/' },
   strategy: {
-    validateName: nameIsPathSegment,
+    validateName: pathSegmentErrors,
     authorizeWrite: (object, old, write) => checkEscalation('clusterroles', object, old, write),
     validate: (role) => [...validateRules(role.rules, false), ...validateAggregation(role, false)],
     validateUpdate: (role, old) => [...validateRules(role.rules, false), ...validateAggregation(role, hasInvalidSelector(old))],

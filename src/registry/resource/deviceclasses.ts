@@ -4,12 +4,14 @@
  * @see pkg/apis/resource/validation/validation.go
  * @module
  */
+
 import { type FieldError, invalidValue } from '../../api/field.ts'
+import { subdomainName } from '../../api/names.ts'
 import type { DeviceClass } from '../../api/types/resource/v1.ts'
 import { isExtendedResource } from '../core/resource-names.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { nameIsDNSSubdomain, semanticEqual } from '../validation.ts'
+import { semanticEqual } from '../validation.ts'
 import { validateConfiguration, validateSelectors, validateSlice } from './limits.ts'
 
 const MAX_CONFIGURATIONS = 32
@@ -25,7 +27,7 @@ export const deviceClasses = define<DeviceClass>({
   schema: 'io.k8s.api.resource.v1.DeviceClass',
   storage: { prefix: '/registry/deviceclasses/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     specChanged: (one, old) => !semanticEqual(one.spec, old.spec),
     validate: validateClass,
     validateUpdate: validateClass,

@@ -4,7 +4,9 @@
  * @see pkg/apis/resource/validation/validation.go
  * @module
  */
+
 import { duplicate, type FieldError, invalidValue, notSupported, required, tooLong, tooMany } from '../../api/field.ts'
+import { labelValueErrors, regexText } from '../../api/names.ts'
 import type {
   DeviceClassConfiguration,
   DeviceSelector,
@@ -13,7 +15,7 @@ import type {
   OpaqueDeviceConfiguration,
 } from '../../api/types/resource/v1.ts'
 import { csiDriverNameErrors } from '../core/pod/volumes.ts'
-import { byteLength, each, labelValueErrors, regexText, validateDNS1123Subdomain, validateLabelName } from '../validation.ts'
+import { byteLength, each, validateDNS1123Subdomain, validateLabelName } from '../validation.ts'
 
 const MAX_SELECTORS = 32
 const MAX_EXPRESSION_BYTES = 10 * 1024

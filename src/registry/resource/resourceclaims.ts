@@ -5,7 +5,10 @@
  * @see pkg/registry/resource/resourceclaim/strategy.go
  * @module
  */
+
 import { type FieldError, forbiddenField, internalFieldError, invalidValue, notSupported, required, tooLong } from '../../api/field.ts'
+import { validateLabels } from '../../api/metadata.ts'
+import { qualifiedNameErrors, subdomainName } from '../../api/names.ts'
 import { quote } from '../../api/status.ts'
 import type {
   AllocatedDeviceStatus,
@@ -28,14 +31,11 @@ import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cel
 import {
   byteLength,
   each,
-  nameIsDNSSubdomain,
-  qualifiedNameErrors,
   semanticEqual,
   validateConditions,
   validateDNS1123Label,
   validateDNS1123Subdomain,
   validateImmutable,
-  validateLabels,
 } from '../validation.ts'
 import {
   validateBindingConditions,
@@ -67,7 +67,7 @@ export const resourceClaims = define<ResourceClaim>({
   schema: 'io.k8s.api.resource.v1.ResourceClaim',
   storage: { prefix: '/registry/resourceclaims/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults: ({ spec }) => defaultRequests(spec?.devices),
     prepareForCreate(claim) {
       claim.status = {}
@@ -114,7 +114,7 @@ export const resourceClaimTemplates = define<ResourceClaimTemplate>({
   schema: 'io.k8s.api.resource.v1.ResourceClaimTemplate',
   storage: { prefix: '/registry/resourceclaimtemplates/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults: ({ spec }) => defaultRequests(spec?.spec?.devices),
     validate: (template, write) => [...adminAccess(template.spec?.spec?.devices, write), ...validateTemplate(template)],
     validateUpdate: (template, old) => [...validateTemplate(template), ...validateImmutable(template.spec, old.spec, 'spec')],

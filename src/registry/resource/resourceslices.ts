@@ -4,14 +4,16 @@
  * @see pkg/apis/resource/validation/validation.go
  * @module
  */
+
 import { type FieldError, forbiddenField, invalidValue, required, tooLong } from '../../api/field.ts'
+import { subdomainName } from '../../api/names.ts'
 import { quote } from '../../api/status.ts'
 import type { Counter, CounterSet, Device, DeviceAttribute, ResourceSlice, ResourceSliceSpec } from '../../api/types/resource/v1.ts'
 import { nodeSelectorErrors } from '../core/pod/affinity.ts'
 import { csiDriverNameErrors } from '../core/pod/volumes.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { byteLength, each, nameIsDNSSubdomain, semanticEqual, validateDNS1123Label, validateImmutable } from '../validation.ts'
+import { byteLength, each, semanticEqual, validateDNS1123Label, validateImmutable } from '../validation.ts'
 import { validateRequestPolicy } from './capacity.ts'
 import {
   validateBindingConditions,
@@ -44,7 +46,7 @@ export const resourceSlices = define<ResourceSlice>({
   schema: 'io.k8s.api.resource.v1.ResourceSlice',
   storage: { prefix: '/registry/resourceslices/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     prepareForCreate: dropDisabled,
     prepareForUpdate: dropDisabled,
     specChanged: (one, old) => !semanticEqual(one.spec, old.spec),
@@ -139,7 +141,7 @@ function validatePlace(spec: ResourceSliceSpec): FieldError[] {
   if (spec.nodeName === '') errors.push(invalidValue('spec.nodeName', '', 'must be either unset or set to a non-empty string'))
   else if (spec.nodeName !== undefined) {
     said.push('`nodeName`')
-    errors.push(...each('spec.nodeName', spec.nodeName, nameIsDNSSubdomain(spec.nodeName, false)))
+    errors.push(...each('spec.nodeName', spec.nodeName, subdomainName(spec.nodeName, false)))
   }
   if (spec.nodeSelector !== undefined) {
     said.push('`nodeSelector`')
@@ -221,7 +223,7 @@ function validateDevicePlace({ nodeName, nodeSelector, allNodes }: Device, perDe
   if (nodeName === '') errors.push(invalidValue(`${field}.nodeName`, '', 'must not be empty'))
   else if (nodeName !== undefined) {
     said.push('`nodeName`')
-    errors.push(...each(`${field}.nodeName`, nodeName, nameIsDNSSubdomain(nodeName, false)))
+    errors.push(...each(`${field}.nodeName`, nodeName, subdomainName(nodeName, false)))
   }
   if (nodeSelector !== undefined) {
     said.push('`nodeSelector`')

@@ -5,12 +5,14 @@
  * @see pkg/registry/scheduling/priorityclass
  * @module
  */
+
 import { type FieldError, forbiddenField, notSupported, required } from '../../api/field.ts'
+import { subdomainName } from '../../api/names.ts'
 import { forbidden } from '../../api/status.ts'
 import type { PriorityClass } from '../../api/types/scheduling/v1.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { nameIsDNSSubdomain, validateImmutable } from '../validation.ts'
+import { validateImmutable } from '../validation.ts'
 
 const SYSTEM_PREFIX = 'system-'
 const HIGHEST_USER_PRIORITY = 1_000_000_000
@@ -33,7 +35,7 @@ export const priorityClasses = define<PriorityClass>({
   schema: 'io.k8s.api.scheduling.v1.PriorityClass',
   storage: { prefix: '/registry/priorityclasses/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults(one) {
       one.preemptionPolicy ??= 'PreemptLowerPriority'
     },

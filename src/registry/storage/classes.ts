@@ -4,20 +4,15 @@
  * @see pkg/apis/storage/validation/validation.go
  * @module
  */
+
 import { duplicate, type FieldError, forbiddenField, invalidValue, notSupported, required, tooLong } from '../../api/field.ts'
+import { subdomainName } from '../../api/names.ts'
 import type { TopologySelectorTerm } from '../../api/types/core/v1.ts'
 import type { StorageClass, VolumeAttributesClass } from '../../api/types/storage/v1.ts'
 import { DEPRECATED_NODE_LABELS } from '../core/node-labels.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import {
-  byteLength,
-  nameIsDNSSubdomain,
-  semanticEqual,
-  validateImmutable,
-  validateLabelName,
-  validateQualifiedName,
-} from '../validation.ts'
+import { byteLength, semanticEqual, validateImmutable, validateLabelName, validateQualifiedName } from '../validation.ts'
 
 const MAX_PARAMETERS = 512
 const MAX_PARAMETERS_BYTES = 256 * 1024
@@ -36,7 +31,7 @@ export const storageClasses = define<StorageClass>({
   schema: 'io.k8s.api.storage.v1.StorageClass',
   storage: { prefix: '/registry/storageclasses/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults(one) {
       one.reclaimPolicy ??= 'Delete'
       one.volumeBindingMode ??= 'Immediate'
@@ -95,7 +90,7 @@ export const volumeAttributesClasses = define<VolumeAttributesClass>({
   schema: 'io.k8s.api.storage.v1.VolumeAttributesClass',
   storage: { prefix: '/registry/volumeattributesclasses/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     validate: validateAttributesClass,
     validateUpdate: (one, old) => [
       ...((one.driverName ?? '') === (old.driverName ?? '') ? [] : [forbiddenField('driverName', 'updates to driverName are forbidden.')]),

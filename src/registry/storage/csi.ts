@@ -5,7 +5,9 @@
  * @see pkg/registry/storage
  * @module
  */
+
 import { duplicate, type FieldError, invalidValue, notSupported, required } from '../../api/field.ts'
+import { dns1123SubdomainErrors, subdomainName } from '../../api/names.ts'
 import type { CSIDriver, CSIDriverSpec, CSINode, CSINodeDriver, CSIStorageCapacity, TokenRequest } from '../../api/types/storage/v1.ts'
 import { DEPRECATED_NODE_LABELS } from '../core/node-labels.ts'
 import { csiDriverNameErrors } from '../core/pod/volumes.ts'
@@ -14,9 +16,7 @@ import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, defaultTable, NAME_COLUMN, nameCell } from '../table-cells.ts'
 import {
   byteLength,
-  dns1123SubdomainErrors,
   each,
-  nameIsDNSSubdomain,
   semanticEqual,
   validateImmutable,
   validateLabelSelector,
@@ -42,7 +42,7 @@ export const csiDrivers = define<CSIDriver>({
   schema: 'io.k8s.api.storage.v1.CSIDriver',
   storage: { prefix: '/registry/csidrivers/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     defaults(driver) {
       const spec: CSIDriverSpec = driver.spec ?? {}
       driver.spec = spec
@@ -113,7 +113,7 @@ export const csiNodes = define<CSINode>({
   schema: 'io.k8s.api.storage.v1.CSINode',
   storage: { prefix: '/registry/csinodes/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     validate: ({ spec = {} }) => validateNodeDrivers(spec.drivers ?? []),
     validateUpdate({ spec = {} }, old) {
       const drivers = spec.drivers ?? []
@@ -148,7 +148,7 @@ export const csiStorageCapacities = define<CSIStorageCapacity>({
   schema: 'io.k8s.api.storage.v1.CSIStorageCapacity',
   storage: { prefix: '/registry/csistoragecapacities/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     validate: (capacity) => validateCapacity(capacity, false),
     validateUpdate: (capacity, old) => [
       ...validateCapacity(capacity, validateLabelSelector(old.nodeTopology, '').length > 0),

@@ -5,7 +5,9 @@
  * @see pkg/registry/storage/volumeattachment/strategy.go
  * @module
  */
+
 import { type FieldError, forbiddenField, invalidValue, required, tooLong } from '../../api/field.ts'
+import { dns1123SubdomainErrors, subdomainName } from '../../api/names.ts'
 import type { PersistentVolumeSpec } from '../../api/types/core/v1.ts'
 import type { VolumeAttachment, VolumeAttachmentSource, VolumeAttachmentSpec, VolumeError } from '../../api/types/storage/v1.ts'
 import { validateVolumeSource } from '../core/persistent-volume-sources.ts'
@@ -14,7 +16,7 @@ import { validateAccessModes } from '../core/volume-access.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { keepMetadata } from '../status-metadata.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
-import { byteLength, dns1123SubdomainErrors, each, nameIsDNSSubdomain, semanticEqual } from '../validation.ts'
+import { byteLength, each, semanticEqual } from '../validation.ts'
 
 const MAX_METADATA_BYTES = 256 * 1024
 const MAX_MESSAGE_BYTES = 1024
@@ -32,7 +34,7 @@ export const volumeAttachments = define<VolumeAttachment>({
   schema: 'io.k8s.api.storage.v1.VolumeAttachment',
   storage: { prefix: '/registry/volumeattachments/' },
   strategy: {
-    validateName: nameIsDNSSubdomain,
+    validateName: subdomainName,
     prepareForCreate(attachment) {
       attachment.status = { attached: false }
     },

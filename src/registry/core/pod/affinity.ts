@@ -4,7 +4,9 @@
  * @see pkg/apis/core/validation/validation.go, validateAffinity
  * @module
  */
+
 import { type FieldError, forbiddenField, invalidValue, required } from '../../../api/field.ts'
+import { dns1123LabelErrors, labelValueErrors, subdomainName } from '../../../api/names.ts'
 import type {
   Affinity,
   NodeAffinity,
@@ -14,14 +16,7 @@ import type {
   PodAffinity,
   PodAffinityTerm,
 } from '../../../api/types/core/v1.ts'
-import {
-  dns1123LabelErrors,
-  each,
-  labelValueErrors,
-  nameIsDNSSubdomain,
-  validateLabelName,
-  validateLabelSelector,
-} from '../../validation.ts'
+import { each, validateLabelName, validateLabelSelector } from '../../validation.ts'
 import { goNodeSelectorTerm } from './gostructs.ts'
 import { semanticEqual } from './semanticequal.ts'
 import { labelKeysErrors } from './topologyspread.ts'
@@ -139,9 +134,7 @@ function nodeFieldErrors({ key = '', operator = '', values = [] }: NodeSelectorR
   else if (values.length !== 1)
     errors.push(required(`${field}.values`, "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"))
   if (key !== 'metadata.name') errors.push(invalidValue(`${field}.key`, key, 'not a valid field selector key'))
-  else
-    for (const [index, value] of values.entries())
-      errors.push(...each(`${field}.values[${index}]`, value, nameIsDNSSubdomain(value, false)))
+  else for (const [index, value] of values.entries()) errors.push(...each(`${field}.values[${index}]`, value, subdomainName(value, false)))
   return errors
 }
 

@@ -4,22 +4,17 @@
  * @see pkg/apis/core/validation/validation.go, ValidatePersistentVolumeClaimSpec and ValidatePersistentVolumeClaimTemplate
  * @module
  */
+
 import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '../../../api/field.ts'
-import { validateAnnotations } from '../../../api/metadata.ts'
+import { validateAnnotations, validateLabels } from '../../../api/metadata.ts'
+import { dns1123LabelErrors, dns1123SubdomainErrors, subdomainName } from '../../../api/names.ts'
 import type {
   PersistentVolumeClaimSpec,
   PersistentVolumeClaimTemplate,
   TypedLocalObjectReference,
   TypedObjectReference,
 } from '../../../api/types/core/v1.ts'
-import {
-  dns1123LabelErrors,
-  dns1123SubdomainErrors,
-  each,
-  nameIsDNSSubdomain,
-  validateLabelSelector,
-  validateLabels,
-} from '../../validation.ts'
+import { each, validateLabelSelector } from '../../validation.ts'
 import { isPositiveQuantity } from './resourcelist.ts'
 
 const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod']
@@ -46,14 +41,12 @@ export function claimSpecErrors(spec: PersistentVolumeClaimSpec, field: string, 
   const storage = resources?.requests?.storage
   if (storage === undefined) errors.push(required(`${field}.resources[storage]`))
   else if (!isPositiveQuantity(storage)) errors.push(invalidValue(`${field}.resources[storage]`, storage, 'must be greater than zero'))
-  if (storageClassName) errors.push(...each(`${field}.storageClassName`, storageClassName, nameIsDNSSubdomain(storageClassName, false)))
+  if (storageClassName) errors.push(...each(`${field}.storageClassName`, storageClassName, subdomainName(storageClassName, false)))
   if (volumeMode !== undefined && !VOLUME_MODES.includes(volumeMode))
     errors.push(notSupported(`${field}.volumeMode`, volumeMode, VOLUME_MODES))
   errors.push(...dataSourcesErrors(spec, field, options.allowInvalidDataSourceGroup === true))
   if (volumeAttributesClassName)
-    errors.push(
-      ...each(`${field}.volumeAttributesClassName`, volumeAttributesClassName, nameIsDNSSubdomain(volumeAttributesClassName, false)),
-    )
+    errors.push(...each(`${field}.volumeAttributesClassName`, volumeAttributesClassName, subdomainName(volumeAttributesClassName, false)))
   return errors
 }
 

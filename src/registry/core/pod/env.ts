@@ -4,7 +4,9 @@
  * @see pkg/apis/core/validation/validation.go, ValidateEnv, ValidateEnvFrom
  * @module
  */
+
 import { type FieldError, invalidValue, notFoundField, notSupported, required } from '../../../api/field.ts'
+import { configKeyErrors, subdomainName } from '../../../api/names.ts'
 import type {
   EnvFromSource,
   EnvVar,
@@ -14,7 +16,7 @@ import type {
   PodSpec,
   ResourceFieldSelector,
 } from '../../../api/types/core/v1.ts'
-import { configMapKeyErrors, each, nameIsDNSSubdomain, validateDNS1123Label, validateQualifiedName } from '../../validation.ts'
+import { each, validateDNS1123Label, validateQualifiedName } from '../../validation.ts'
 import { backstepErrors } from './paths.ts'
 import { isZeroQuantity } from './resourcelist.ts'
 import { eachContainer } from './visit.ts'
@@ -181,9 +183,9 @@ function valueFromErrors(source: EnvVarSource, field: string, value: string): Fi
 }
 
 function keySelectorErrors({ name = '', key = '' }: { name?: string | undefined; key?: string | undefined }, field: string): FieldError[] {
-  const errors = each(`${field}.name`, name, nameIsDNSSubdomain(name, false))
+  const errors = each(`${field}.name`, name, subdomainName(name, false))
   if (key === '') errors.push(required(`${field}.key`))
-  else errors.push(...each(`${field}.key`, key, configMapKeyErrors(key)))
+  else errors.push(...each(`${field}.key`, key, configKeyErrors(key)))
   return errors
 }
 
@@ -200,5 +202,5 @@ function fileKeySelectorErrors({ key = '', volumeName = '', path = '' }: FileKey
 
 /** A whole config map or secret; upstream checks the name as a prefix. */
 function referenceErrors(name: string | undefined, field: string): FieldError[] {
-  return name ? each(`${field}.name`, name, nameIsDNSSubdomain(name, true)) : [required(`${field}.name`)]
+  return name ? each(`${field}.name`, name, subdomainName(name, true)) : [required(`${field}.name`)]
 }

@@ -4,7 +4,10 @@
  * @see pkg/apis/core/validation/validation.go, ValidatePodSpec
  * @module
  */
+
 import { duplicate, type FieldError, forbiddenField, invalidValue, notSupported, required, tooLong } from '../../../api/field.ts'
+import { validateLabels } from '../../../api/metadata.ts'
+import { subdomainName } from '../../../api/names.ts'
 import type {
   HostAlias,
   PodDNSConfig,
@@ -17,12 +20,10 @@ import { validateLegacyIP } from '../../ip.ts'
 import {
   byteLength,
   each,
-  nameIsDNSSubdomain,
   rangeErrors,
   underscoreSubdomainErrors,
   validateDNS1123Label,
   validateDNS1123Subdomain,
-  validateLabels,
   validateQualifiedName,
 } from '../../validation.ts'
 import { affinityErrors } from './affinity.ts'
@@ -200,9 +201,8 @@ function hostnameOverrideErrors(spec: PodSpec, path: string): FieldError[] {
 function nameErrors(spec: PodSpec, path: string): FieldError[] {
   const { serviceAccountName, nodeName, activeDeadlineSeconds, hostname, subdomain } = spec
   const errors: FieldError[] = []
-  if (serviceAccountName)
-    errors.push(...each(`${path}.serviceAccountName`, serviceAccountName, nameIsDNSSubdomain(serviceAccountName, false)))
-  if (nodeName) errors.push(...each(`${path}.nodeName`, nodeName, nameIsDNSSubdomain(nodeName, false)))
+  if (serviceAccountName) errors.push(...each(`${path}.serviceAccountName`, serviceAccountName, subdomainName(serviceAccountName, false)))
+  if (nodeName) errors.push(...each(`${path}.nodeName`, nodeName, subdomainName(nodeName, false)))
   if (activeDeadlineSeconds !== undefined)
     errors.push(...each(`${path}.activeDeadlineSeconds`, activeDeadlineSeconds, rangeErrors(activeDeadlineSeconds, 1, MAX_INT32)))
   if (hostname) errors.push(...validateDNS1123Label(hostname, `${path}.hostname`))
@@ -220,9 +220,9 @@ function hostAliasErrors(aliases: readonly HostAlias[] = [], field: string): Fie
 function classErrors(spec: PodSpec, path: string): FieldError[] {
   const { priorityClassName, runtimeClassName, preemptionPolicy } = spec
   const errors: FieldError[] = []
-  if (priorityClassName) errors.push(...each(`${path}.priorityClassName`, priorityClassName, nameIsDNSSubdomain(priorityClassName, false)))
+  if (priorityClassName) errors.push(...each(`${path}.priorityClassName`, priorityClassName, subdomainName(priorityClassName, false)))
   if (runtimeClassName !== undefined)
-    errors.push(...each(`${path}.runtimeClassName`, runtimeClassName, nameIsDNSSubdomain(runtimeClassName, false)))
+    errors.push(...each(`${path}.runtimeClassName`, runtimeClassName, subdomainName(runtimeClassName, false)))
   if (preemptionPolicy !== undefined) errors.push(...enumErrors(preemptionPolicy, `${path}.preemptionPolicy`, PREEMPTION_POLICIES))
   return errors
 }
@@ -245,5 +245,5 @@ function osErrors(spec: PodSpec, path: string): FieldError[] {
 function schedulingGroupErrors({ podGroupName }: PodSchedulingGroup, field: string): FieldError[] {
   const at = `${field}.podGroupName`
   if (podGroupName === undefined) return [invalidValue(at, null, 'must specify one of: `podGroupName`')]
-  return each(at, podGroupName, nameIsDNSSubdomain(podGroupName, false))
+  return each(at, podGroupName, subdomainName(podGroupName, false))
 }

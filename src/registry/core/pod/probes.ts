@@ -4,9 +4,11 @@
  * @see pkg/apis/core/validation/validation.go, validateProbe and validateLifecycle
  * @module
  */
+
 import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '../../../api/field.ts'
+import { regexText } from '../../../api/names.ts'
 import type { HTTPGetAction, Lifecycle, LifecycleHandler, PodOS, Probe } from '../../../api/types/core/v1.ts'
-import { each, portNameErrors, portNumberErrors, regexText, validateNonnegative } from '../../validation.ts'
+import { each, portNameErrors, portNumberErrors, validateNonnegative } from '../../validation.ts'
 
 const HEADER_NAME = '[-A-Za-z0-9]+'
 const headerName = new RegExp(`^${HEADER_NAME}$`)

@@ -4,9 +4,11 @@
  * @see pkg/apis/core/validation/validation.go, validatePodResourceClaim
  * @module
  */
+
 import { duplicate, type FieldError, forbiddenField, invalidValue, required } from '../../../api/field.ts'
+import { subdomainName } from '../../../api/names.ts'
 import type { PodResourceClaim } from '../../../api/types/core/v1.ts'
-import { each, nameIsDNSSubdomain, validateDNS1123Label } from '../../validation.ts'
+import { each, validateDNS1123Label } from '../../validation.ts'
 import { MIRROR_ANNOTATION } from './annotations.ts'
 import { goResourceClaim } from './gostructs.ts'
 
@@ -38,7 +40,7 @@ export function resourceClaimsErrors(
     }
     for (const member of ['resourceClaimName', 'resourceClaimTemplateName'] as const) {
       const reference = claim[member]
-      if (reference !== undefined) errors.push(...each(`${at}.${member}`, reference, nameIsDNSSubdomain(reference, false)))
+      if (reference !== undefined) errors.push(...each(`${at}.${member}`, reference, subdomainName(reference, false)))
     }
     return errors
   })

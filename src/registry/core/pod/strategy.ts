@@ -4,10 +4,10 @@
  * @see pkg/registry/core/pod/strategy.go
  * @module
  */
+import { subdomainName } from '../../../api/names.ts'
 import type { Container, Pod, PodAffinityTerm, TopologySpreadConstraint } from '../../../api/types/core/v1.ts'
 import type { LabelSelector, ObjectMeta } from '../../../api/types/meta/v1.ts'
 import type { ObjectSubresource, Strategy } from '../../resource.ts'
-import { nameIsDNSSubdomain } from '../../validation.ts'
 import { applyAppArmorAnnotations } from './apparmor.ts'
 import { updatePodCondition } from './conditions.ts'
 import { podDefaults } from './defaults.ts'
@@ -21,7 +21,7 @@ import { podOptions } from './validationoptions.ts'
 import { podWarnings, statusAddressWarnings } from './warnings.ts'
 
 export const podStrategy: Strategy<Pod> = {
-  validateName: nameIsDNSSubdomain,
+  validateName: subdomainName,
   defaults: podDefaults,
   prepareForCreate(pod, write) {
     pod.status = { phase: 'Pending', qosClass: podQOS(pod) }

@@ -4,10 +4,12 @@
  * @see pkg/apis/core/validation/validation.go, ValidateTolerations and validateOnlyAddedTolerations
  * @module
  */
+
 import { type FieldError, forbiddenField, invalidValue, notSupported } from '../../../api/field.ts'
+import { labelValueErrors } from '../../../api/names.ts'
 import { quote } from '../../../api/status.ts'
 import type { Toleration } from '../../../api/types/core/v1.ts'
-import { labelValueErrors, validateLabelName } from '../../validation.ts'
+import { validateLabelName } from '../../validation.ts'
 import { semanticEqual } from './semanticequal.ts'
 
 const EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']

@@ -4,7 +4,9 @@
  * @see pkg/apis/core/validation/validation.go, ValidatePodStatusUpdate and ValidatePodEphemeralContainersUpdate
  * @module
  */
+
 import { duplicate, type FieldError, forbiddenField, invalidValue, notSupported, required, tooLong } from '../../../api/field.ts'
+import { subdomainName } from '../../../api/names.ts'
 import { quote } from '../../../api/status.ts'
 import type {
   Container,
@@ -17,7 +19,7 @@ import type {
   PodStatus,
 } from '../../../api/types/core/v1.ts'
 import { isDualStack, validateLegacyIP } from '../../ip.ts'
-import { byteLength, each, nameIsDNSSubdomain, rangeErrors, validateDNS1123Label, validateQualifiedName } from '../../validation.ts'
+import { byteLength, each, rangeErrors, validateDNS1123Label, validateQualifiedName } from '../../validation.ts'
 import { MIRROR_ANNOTATION, podAnnotationUpdateErrors } from './annotations.ts'
 import { difference } from './difference.ts'
 import { goIPs } from './gostructs.ts'
@@ -108,7 +110,7 @@ function nominationErrors({ spec = {}, status = {} }: Pod, { spec: oldSpec = {},
   if ((spec.nodeName ?? '') !== (oldSpec.nodeName ?? '')) errors.push(forbiddenField('status.nodeName', 'may not be changed directly'))
   const { nominatedNodeName } = status
   if (!nominatedNodeName || nominatedNodeName === before.nominatedNodeName) return errors
-  errors.push(...each('status.nominatedNodeName', nominatedNodeName, nameIsDNSSubdomain(nominatedNodeName, false)))
+  errors.push(...each('status.nominatedNodeName', nominatedNodeName, subdomainName(nominatedNodeName, false)))
   if (oldSpec.nodeName) errors.push(forbiddenField('status.nominatedNodeName', 'may not be set on pods that are already bound to a node'))
   return errors
 }
@@ -162,7 +164,7 @@ function resourceClaimStatusErrors({ resourceClaimStatuses = [] }: PodStatus, { 
     if (names.has(name)) errors.push(duplicate(`${at}.name`, name))
     names.add(name)
     if (resourceClaimName !== undefined)
-      errors.push(...each(`${at}.resourceClaimName`, resourceClaimName, nameIsDNSSubdomain(resourceClaimName, false)))
+      errors.push(...each(`${at}.resourceClaimName`, resourceClaimName, subdomainName(resourceClaimName, false)))
     return errors
   })
 }
@@ -201,7 +203,7 @@ function extendedClaimStatusErrors(status: PodExtendedResourceClaimStatus | unde
     seen.add(key)
   }
   if (resourceClaimName === '') errors.push(required(`${field}.resourceClaimName`))
-  else errors.push(...each(`${field}.resourceClaimName`, resourceClaimName, nameIsDNSSubdomain(resourceClaimName, false)))
+  else errors.push(...each(`${field}.resourceClaimName`, resourceClaimName, subdomainName(resourceClaimName, false)))
   return errors
 }
 

@@ -5,9 +5,9 @@
  * @module
  */
 import { type FieldError, forbiddenField, invalidValue, required } from '../../../api/field.ts'
-import { validateAnnotations } from '../../../api/metadata.ts'
+import { validateAnnotations, validateLabels } from '../../../api/metadata.ts'
 import type { Container, Pod, PodSchedulingGate, PodSpec, PodTemplateSpec } from '../../../api/types/core/v1.ts'
-import { each, rangeErrors, validateLabels } from '../../validation.ts'
+import { each, rangeErrors } from '../../validation.ts'
 import { nodeAffinityChangeErrors } from './affinity.ts'
 import { podAnnotationErrors, podAnnotationUpdateErrors, profileAgreementErrors } from './annotations.ts'
 import { imagePaddingErrors } from './containers.ts'

@@ -6,10 +6,11 @@
  * @see pkg/api/pod/util.go, GetValidationOptionsFromPodSpecAndMeta
  * @module
  */
+import { labelValueErrors } from '../../../api/names.ts'
 import type { PodSpec, PodTemplateSpec } from '../../../api/types/core/v1.ts'
 import type { ObjectMeta } from '../../../api/types/meta/v1.ts'
 import type { World } from '../../resource.ts'
-import { labelValueErrors, selectorHasInvalidLabelValue, validateLabelSelector } from '../../validation.ts'
+import { selectorHasInvalidLabelValue, validateLabelSelector } from '../../validation.ts'
 import { deletionCostIsValid } from './annotations.ts'
 import { allContainers } from './disabledfields.ts'
 import { localPathErrors } from './paths.ts'

@@ -4,7 +4,9 @@
  * @see pkg/apis/core/validation/validation.go, ValidateVolumes and validateVolumeSource
  * @module
  */
+
 import { duplicate, type FieldError, forbiddenField, invalidValue, notSupported, required, tooLong } from '../../../api/field.ts'
+import { dns1123SubdomainErrors, subdomainName } from '../../../api/names.ts'
 import { quote } from '../../../api/status.ts'
 import type {
   AzureDiskVolumeSource,
@@ -18,7 +20,7 @@ import type {
   StorageOSVolumeSource,
   Volume,
 } from '../../../api/types/core/v1.ts'
-import { byteLength, dns1123SubdomainErrors, each, nameIsDNSSubdomain, rangeErrors, validateDNS1123Label } from '../../validation.ts'
+import { byteLength, each, rangeErrors, validateDNS1123Label } from '../../validation.ts'
 import { claimTemplateErrors } from './claimspec.ts'
 import { pullPolicyErrors } from './containers.ts'
 import { fileModeErrors, keyToPathErrors } from './keytopath.ts'
@@ -355,7 +357,7 @@ function csiErrors({ driver = '', nodePublishSecretRef }: CSIVolumeSource, field
   if (nodePublishSecretRef === undefined) return errors
   const { name = '' } = nodePublishSecretRef
   if (name === '') errors.push(required(`${field}.nodePublishSecretRef.name`))
-  else errors.push(...each(`${field}.name`, name, nameIsDNSSubdomain(name, false)))
+  else errors.push(...each(`${field}.name`, name, subdomainName(name, false)))
   return errors
 }
 
@@ -365,7 +367,7 @@ function ephemeralErrors({ volume: { name = '', ephemeral = {} }, podName }: Con
     const claim = `${podName}-${name}`
     // The name of the volume stands beside its source.
     const at = field.replace(/ephemeral$/, 'name')
-    errors.push(...nameIsDNSSubdomain(claim, false).map((text) => invalidValue(at, name, `PVC name ${quote(claim)}: ${text}`)))
+    errors.push(...subdomainName(claim, false).map((text) => invalidValue(at, name, `PVC name ${quote(claim)}: ${text}`)))
   }
   return errors
 }

@@ -4,6 +4,7 @@
  * @see pkg/registry/core/pod/strategy.go, WarningsOnCreate; pkg/api/pod/warnings.go
  * @module
  */
+import { dns1123LabelErrors, labelValueErrors } from '../../../api/names.ts'
 import { quote } from '../../../api/status.ts'
 import type {
   Container,
@@ -18,7 +19,6 @@ import type {
 } from '../../../api/types/core/v1.ts'
 import type { ObjectMeta } from '../../../api/types/meta/v1.ts'
 import { ipWarnings } from '../../ip.ts'
-import { dns1123LabelErrors, labelValueErrors } from '../../validation.ts'
 import { SECCOMP_CONTAINER_PREFIX, SECCOMP_POD_ANNOTATION } from './annotations.ts'
 import { APPARMOR_ANNOTATION_PREFIX, appArmorProfileOfAnnotation } from './apparmor.ts'
 import { pathOverlapWarnings } from './pathoverlaps.ts'

@@ -4,9 +4,11 @@
  * @see pkg/apis/core/validation/validation.go, validateWindows, validateWindowsHostProcessPod, validateWindowsSecurityContextOptions
  * @module
  */
+
 import { type FieldError, forbiddenField, invalidValue } from '../../../api/field.ts'
+import { dns1123SubdomainErrors } from '../../../api/names.ts'
 import type { PodSpec, SecurityContext, WindowsSecurityContextOptions } from '../../../api/types/core/v1.ts'
-import { byteLength, dns1123SubdomainErrors, each } from '../../validation.ts'
+import { byteLength, each } from '../../validation.ts'
 import { eachContainer } from './visit.ts'
 
 const MAX_CREDENTIAL_SPEC_KIB = 64

@@ -7,11 +7,12 @@
 
 import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '../../../api/field.ts'
 import { selectorFromObject } from '../../../api/labels.ts'
+import { dns1123LabelErrors } from '../../../api/names.ts'
 import type { KubeObject } from '../../../api/object.ts'
 import type { PodTemplateSpec } from '../../../api/types/core/v1.ts'
 import type { LabelSelector } from '../../../api/types/meta/v1.ts'
 import type { ViewSubresource } from '../../resource.ts'
-import { dns1123LabelErrors, validateLabelSelector, validateNonnegative } from '../../validation.ts'
+import { validateLabelSelector, validateNonnegative } from '../../validation.ts'
 import { labelSelectorText } from './templatecells.ts'
 
 /** The selector of a workload is required, and selects something. `kind` is the word that upstream uses. */
