@@ -169,7 +169,9 @@ test('an identity that may not read RBAC still hears about itself, and why it he
   expect(await asBot('why', 'create', 'deploy')).toMatchObject({
     code: 1,
     out: '',
-    err: expect.stringMatching(/^podpass: .*(roles|bindings).* is forbidden: User "system:serviceaccount:production:deploy-bot" cannot list/),
+    err: expect.stringMatching(
+      /^podpass: .*(roles|bindings).* is forbidden: User "system:serviceaccount:production:deploy-bot" cannot list/,
+    ),
   })
 })
 

@@ -22,13 +22,16 @@ test('without a command it says what there is', async () => {
   expect(out).toMatch(/Usage:\n {2}podpass COMMAND/)
 })
 
-test.each(['up', 'serve', 'why', 'can-i', 'who-can', 'rules', 'token', 'tokens', 'keys', 'trace', 'version'])('%s --help names its flags and exits 0', async (name) => {
-  const { code, out } = await run(name, '--help')
-  expect(code).toBe(0)
-  expect(out).toMatch(new RegExp(`Usage:\\n {2}podpass ${name}`))
-  expect(out).toMatch(/-h, --help/)
-  expect(await run('help', name)).toEqual({ code, out, err: '' })
-})
+test.each(['up', 'serve', 'why', 'can-i', 'who-can', 'rules', 'token', 'tokens', 'keys', 'trace', 'version'])(
+  '%s --help names its flags and exits 0',
+  async (name) => {
+    const { code, out } = await run(name, '--help')
+    expect(code).toBe(0)
+    expect(out).toMatch(new RegExp(`Usage:\\n {2}podpass ${name}`))
+    expect(out).toMatch(/-h, --help/)
+    expect(await run('help', name)).toEqual({ code, out, err: '' })
+  },
+)
 
 test('an unknown command is refused with the nearest one', async () => {
   expect(await run('serv')).toEqual({
