@@ -132,4 +132,12 @@ describe('encodeYaml()', () => {
       }),
     )
   })
+
+  test('writes the keys of a map in order, whatever order they came in', () => {
+    const schema = builtinSchemas.byKind('', 'v1', 'ConfigMap')
+    const object = { kind: 'ConfigMap', apiVersion: 'v1', metadata: { labels: { b: '1', a: '2' } }, data: { z: '', y: '' } }
+    expect(encodeObject(object, schema).toString()).toBe(
+      '{"kind":"ConfigMap","apiVersion":"v1","metadata":{"labels":{"a":"2","b":"1"}},"data":{"y":"","z":""}}',
+    )
+  })
 })

@@ -4,7 +4,7 @@
  * @see encoding/json, apimachinery/pkg/runtime/serializer/json, sigs.k8s.io/yaml
  * @module
  */
-import { setMember } from './json.ts'
+import { byteOrder, setMember } from './json.ts'
 import type { KubeObject } from './object.ts'
 import type { SchemaSource, StructType, ValueType } from './schema.ts'
 import { builtinSchemas } from './schemas.ts'
@@ -138,13 +138,22 @@ function completeValue(type: ValueType, value: unknown, source: SchemaSource): u
       if (type.items.kind === 'scalar') return value
       return (value as unknown[]).map((item) => completeValue(type.items, item, source))
     case 'map': {
-      if (type.values.kind === 'scalar') return value
+      const map = sortedMap(value as Record<string, unknown>)
+      if (type.values.kind === 'scalar') return map
       const out: Record<string, unknown> = {}
-      for (const key of Object.keys(value as object))
-        setMember(out, key, completeValue(type.values, (value as Record<string, unknown>)[key], source))
+      for (const key of Object.keys(map)) setMember(out, key, completeValue(type.values, map[key], source))
       return out
     }
   }
+}
+
+/** Go writes the keys of a map in order. */
+function sortedMap(map: Record<string, unknown>): Record<string, unknown> {
+  const keys = Object.keys(map)
+  if (keys.every((key, i) => i === 0 || byteOrder(keys[i - 1] as string, key) < 0)) return map
+  const out: Record<string, unknown> = {}
+  for (const key of keys.sort(byteOrder)) setMember(out, key, map[key])
+  return out
 }
 
 function zero(type: ValueType, source: SchemaSource): unknown {
