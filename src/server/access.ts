@@ -5,6 +5,7 @@
  */
 
 import type { UserInfo } from '../authentication/user.ts'
+import { abacAuthorizer } from '../authorization/abac.ts'
 import { alwaysAllowAuthorizer } from '../authorization/alwaysallow.ts'
 import { alwaysDenyAuthorizer } from '../authorization/alwaysdeny.ts'
 import type { Authorizer } from '../authorization/authorizer.ts'
@@ -16,15 +17,19 @@ import { systemMastersAuthorizer } from '../authorization/systemmasters.ts'
 import { unionAuthorizer } from '../authorization/union.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { RbacIndex } from '../rbac/index.ts'
-import type { AuthorizationMode } from './options.ts'
+import type { AuthorizationMode, ServerOptions } from './options.ts'
 import { attributesOf, type ServerRequest } from './request.ts'
 
-export function authorizerOf(modes: readonly AuthorizationMode[], cache: Cache, index: RbacIndex): Authorizer {
-  const members = modes.map((mode) => memberOf(mode, cache, index))
+export function authorizerOf(
+  { authorizationModes, abacPolicies }: Pick<ServerOptions, 'authorizationModes' | 'abacPolicies'>,
+  cache: Cache,
+  index: RbacIndex,
+): Authorizer {
+  const members = authorizationModes.map((mode) => (mode === 'ABAC' ? abacAuthorizer(abacPolicies) : memberOf(mode, cache, index)))
   return unionAuthorizer([systemMastersAuthorizer, ...members])
 }
 
-function memberOf(mode: AuthorizationMode, cache: Cache, index: RbacIndex): Authorizer {
+function memberOf(mode: Exclude<AuthorizationMode, 'ABAC'>, cache: Cache, index: RbacIndex): Authorizer {
   switch (mode) {
     case 'RBAC':
       return rbacAuthorizer(index)
