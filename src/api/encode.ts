@@ -9,6 +9,7 @@ import type { KubeObject } from './object.ts'
 import type { SchemaSource, StructType, ValueType } from './schema.ts'
 import { builtinSchemas } from './schemas.ts'
 import { writeYaml } from './yaml-writer.ts'
+import { zeroScalar } from './zero.ts'
 
 /**
  * One line of JSON: kind, apiVersion and metadata first, then the members in their own order; no line feed at the end.
@@ -161,22 +162,5 @@ function zero(type: ValueType, source: SchemaSource): unknown {
     const schema = source.struct(type.name)
     return schema === undefined ? {} : completeStruct(schema, {}, source)
   }
-  if (type.kind !== 'scalar') return null
-  switch (type.scalar) {
-    case 'string':
-      return ''
-    case 'boolean':
-      return false
-    case 'int32':
-    case 'int64':
-    case 'double':
-    case 'intOrString':
-      return 0
-    case 'quantity':
-      return '0'
-    case 'duration':
-      return '0s'
-    default:
-      return null
-  }
+  return type.kind === 'scalar' ? (zeroScalar(type.scalar) ?? null) : null
 }

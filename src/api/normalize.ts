@@ -15,6 +15,7 @@ import { quote } from './quote.ts'
 import type { Field, Scalar, SchemaSource, StructType, ValueType } from './schema.ts'
 import { builtinSchemas } from './schemas.ts'
 import { canonicalMicroTime, canonicalTime } from './time.ts'
+import { zeroScalar } from './zero.ts'
 
 /** The value cannot be an object of its schema; the message is Go's. */
 export class DecodeError extends Error {
@@ -329,24 +330,7 @@ function zeroItem(type: ValueType, source: SchemaSource): unknown {
     case 'map':
       return {}
     case 'scalar':
-      switch (type.scalar) {
-        case 'string':
-        case 'bytes':
-          return ''
-        case 'boolean':
-          return false
-        case 'int32':
-        case 'int64':
-        case 'double':
-        case 'intOrString':
-          return 0
-        case 'quantity':
-          return '0'
-        case 'duration':
-          return '0s'
-        default:
-          return undefined
-      }
+      return type.scalar === 'bytes' ? '' : zeroScalar(type.scalar)
   }
 }
 

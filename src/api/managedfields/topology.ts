@@ -7,6 +7,7 @@
  * @module
  */
 import type { Field, Scalar, SchemaSource, StructType, ValueType } from '../schema.ts'
+import { zeroScalar } from '../zero.ts'
 import { type FieldSet, LEAF } from './field-set.ts'
 import { scalarText } from './path-element.ts'
 import { UNOWNED_METADATA } from './unowned.ts'
@@ -198,24 +199,7 @@ function scalarTopology(scalar: Scalar): Topology {
 function zeroOf(field: Field): unknown {
   if (field.pointer !== true && field.type.kind === 'struct' && isEmptyStruct(field.default)) return NOTHING
   if (!field.always) return undefined
-  if (field.pointer === true || field.type.kind !== 'scalar') return null
-  switch (field.type.scalar) {
-    case 'string':
-      return ''
-    case 'boolean':
-      return false
-    case 'int32':
-    case 'int64':
-    case 'double':
-    case 'intOrString':
-      return 0
-    case 'quantity':
-      return '0'
-    case 'duration':
-      return '0s'
-    default:
-      return null
-  }
+  return field.pointer === true || field.type.kind !== 'scalar' ? null : (zeroScalar(field.type.scalar) ?? null)
 }
 
 function isEmptyStruct(value: unknown): boolean {
