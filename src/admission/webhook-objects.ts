@@ -27,6 +27,15 @@ export interface ObjectInterfaces {
   schema(kind: GroupVersionKind): StructType | undefined
   /** Fills in what a client may leave out, in place. */
   setDefaults(kind: GroupVersionKind, object: KubeObject): void
+  /** Objects of a kind, for policies that have parameters; undefined for a kind that is not served. */
+  parameters(apiVersion: string, kind: string): ParameterSource | undefined
+}
+
+export interface ParameterSource {
+  namespaced: boolean
+  /** `''` for cluster-scoped objects. */
+  get(namespace: string, name: string): KubeObject | undefined
+  list(namespace: string): Iterable<KubeObject>
 }
 
 export function sameKind(a: GroupVersionKind, b: GroupVersionKind): boolean {

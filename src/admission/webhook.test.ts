@@ -31,6 +31,7 @@ const objects: ObjectInterfaces = {
   convert: (object) => object,
   schema: ({ group, version, kind }) => builtinSchemas.byKind(group, version, kind),
   setDefaults: () => {},
+  parameters: () => undefined,
 }
 
 const cleanUp: (() => unknown)[] = []

@@ -9,7 +9,7 @@ import { sameKind } from '../admission/webhook-objects.ts'
 import { applySchemaDefaults } from '../api/defaults.ts'
 import type { GroupVersionKind } from '../api/object.ts'
 import { builtinSchemas } from '../api/schemas.ts'
-import { type Endpoint, type Registry, subresourceOf } from '../registry/endpoint.ts'
+import { type Endpoint, objectKey, type Registry, subresourceOf, viewAt } from '../registry/endpoint.ts'
 import { applyDefaults } from '../registry/verbs/write.ts'
 
 export function objectInterfaces(registry: Registry): ObjectInterfaces {
@@ -55,6 +55,22 @@ export function objectInterfaces(registry: Registry): ObjectInterfaces {
       if (endpoint !== undefined) return applyDefaults(endpoint, object)
       const schema = builtinSchemas.byKind(kind.group, kind.version, kind.kind)
       if (schema !== undefined) applySchemaDefaults(schema, object)
+    },
+    parameters(apiVersion, kind) {
+      refresh()
+      const endpoint = byKind.get(`${apiVersion.includes('/') ? apiVersion : `/${apiVersion}`}/${kind}`)
+      const cache = endpoint?.cache
+      if (endpoint === undefined || cache === undefined) return undefined
+      return {
+        namespaced: endpoint.definition.namespaced,
+        get(namespace, name) {
+          const cached = cache.get(objectKey(namespace, name))
+          return cached === undefined ? undefined : viewAt(endpoint, cached)
+        },
+        *list(namespace) {
+          for (const cached of cache.snapshot().scan(namespace === '' ? '' : `${namespace}/`)) yield viewAt(endpoint, cached)
+        },
+      }
     },
   }
 }

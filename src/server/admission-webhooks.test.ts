@@ -260,3 +260,49 @@ describe('a mutating webhook', () => {
     expect(webhook.asked[0]!.review.request).toMatchObject({ dryRun: true, options: { dryRun: ['All'] } })
   })
 })
+
+describe('a validating admission policy', () => {
+  test('refuses pods that run as the account `default` where it is bound, with parameters from the API', async () => {
+    const constraints = { resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }] }
+    await world.post(`${REGISTRATION}/validatingadmissionpolicies`, {
+      kind: 'ValidatingAdmissionPolicy',
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      metadata: { name: 'own-account' },
+      spec: {
+        paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+        matchConstraints: constraints,
+        validations: [
+          {
+            expression: '!(object.spec.serviceAccountName in params.data)',
+            messageExpression: "'not ' + object.spec.serviceAccountName",
+            reason: 'Forbidden',
+          },
+        ],
+      },
+    })
+    configurations.push(`${REGISTRATION}/validatingadmissionpolicies/own-account`)
+    await world.post('/api/v1/namespaces/app/configmaps', {
+      kind: 'ConfigMap',
+      apiVersion: 'v1',
+      metadata: { name: 'refused' },
+      data: { default: '' },
+    })
+    await world.post(`${REGISTRATION}/validatingadmissionpolicybindings`, {
+      kind: 'ValidatingAdmissionPolicyBinding',
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      metadata: { name: 'everywhere' },
+      spec: {
+        policyName: 'own-account',
+        validationActions: ['Deny'],
+        paramRef: { name: 'refused', namespace: 'app', parameterNotFoundAction: 'Deny' },
+      },
+    })
+    configurations.push(`${REGISTRATION}/validatingadmissionpolicybindings/everywhere`)
+    expect(await failing(pod('idle'))).toMatchObject({
+      code: 403,
+      reason: 'Forbidden',
+      message: `pods "idle" is forbidden: ValidatingAdmissionPolicy 'own-account' with binding 'everywhere' denied request: not default`,
+    })
+    expect((await pod('busy', { serviceAccountName: 'builder' })).metadata.name).toBe('busy')
+  })
+})

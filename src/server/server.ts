@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { admissionChain } from '../admission/chain.ts'
 import type { ServedAs } from '../admission/ownerreferencespermission.ts'
 import { defaultAdmissionPlugins } from '../admission/plugins.ts'
+import { validatingAdmissionPolicy } from '../admission/validatingpolicy.ts'
 import type { WebhookDeps } from '../admission/webhook.ts'
 import { webhookClient } from '../admission/webhook-client.ts'
 import { mutatingAdmissionWebhook } from '../admission/webhook-mutating.ts'
@@ -157,7 +158,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       randomSuffix: world.randomSuffix,
       servedAs: (apiVersion, kind) => servedAs(registry, apiVersion, kind),
       updateQuotaStatus: (key, change) => updateQuotaStatus(access, key, change),
-      more: [mutatingAdmissionWebhook(webhookDeps), validatingAdmissionWebhook(webhookDeps)],
+      more: [mutatingAdmissionWebhook(webhookDeps), validatingAdmissionPolicy(webhookDeps), validatingAdmissionWebhook(webhookDeps)],
       tolerationSeconds: {
         notReady: options.admission.defaultNotReadyTolerationSeconds,
         unreachable: options.admission.defaultUnreachableTolerationSeconds,
