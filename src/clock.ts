@@ -11,6 +11,12 @@ export interface Clock {
   after(delayMs: number, callback: () => void): () => void
 }
 
+/** A clock that somebody turns: nothing passes by itself. */
+export interface TurnableClock extends Clock {
+  /** Resolves when everything up to the new time has run. Throws RangeError for a step back. */
+  advance(byMs: number): Promise<void>
+}
+
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   after(delayMs, callback) {

@@ -24,6 +24,8 @@ const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Comma
     load: async () => (await import('./tokens.ts')).tokensCommand,
   },
   keys: { summary: 'List, rotate and retire the keys that sign tokens', load: async () => (await import('./keys.ts')).keysCommand },
+  jwks: { summary: 'Publish the public keys for relying parties', load: async () => (await import('./jwks.ts')).jwksCommand },
+  clock: { summary: 'Read and turn the virtual clock of a server', load: async () => (await import('./clock.ts')).clockCommand },
   trace: { summary: "Show a request's way through the server", load: async () => (await import('./trace.ts')).traceCommand },
   version: { summary: 'Print the version', load: async () => (await import('./versioncommand.ts')).versionCommand },
 }

@@ -13,6 +13,7 @@ import { systemClock } from '../clock.ts'
 import { ensurePki, type Pki } from '../pki/ensure.ts'
 import { defaultServerOptions, type ServerOptions } from '../server/options.ts'
 import { GIT_VERSION, PODPASS_VERSION } from '../server/version.ts'
+import { VirtualClock } from '../testing/virtual-clock.ts'
 import { command, type Terminal } from './command.ts'
 import { UsageError } from './flags.ts'
 import { runServer } from './runserver.ts'
@@ -40,11 +41,20 @@ export const upCommand = command({
     'data-dir': { type: 'string', value: 'folder', default: './.podpass', help: 'Where the store, the keys and the kubeconfig are.' },
     'secure-port': { type: 'int', help: 'The port; the one of the last time, else 6443, else any free one, when not given.' },
     'emulated-version': SERVER_FLAGS['emulated-version'],
+    'strict-node-claim': SERVER_FLAGS['strict-node-claim'],
+    'token-ledger': SERVER_FLAGS['token-ledger'],
+    clock: {
+      type: 'string',
+      value: 'system|virtual',
+      default: 'system',
+      help: 'virtual: time stands still until podpass clock advance turns it, and with it tokens, keys, certificates and controllers.',
+    },
   },
   async run({ values, words }, terminal) {
     if (words.length > 0) throw new UsageError(`podpass up takes no ${words[0]}`)
     const problems: string[] = []
     const emulatedMinor = emulatedMinorOf(values['emulated-version'], problems)
+    if (values.clock !== 'system' && values.clock !== 'virtual') problems.push(`--clock=${values.clock}: system or virtual`)
     if (problems.length > 0) throw new UsageError(problems.join('\n'))
     const folder = resolve(terminal.cwd, values['data-dir'])
     const kubeconfig = resolve(folder, 'kubeconfig')
@@ -54,8 +64,14 @@ export const upCommand = command({
       values['secure-port'] ?? freePort([rememberedPort(kubeconfig), USUAL_PORT]),
     ])
     const options = await upOptions(pki, folder, securePort)
-    return runServer({ ...options, emulatedMinor }, terminal, {
+    const serviceAccount = { ...options.serviceAccount, strictNodeClaim: values['strict-node-claim'], ledger: values['token-ledger'] }
+    let settled = () => Promise.resolve()
+    const turnableClock =
+      values.clock === 'virtual' ? new VirtualClock({ startMs: systemClock.nowMs(), drain: () => settled() }) : undefined
+    const time = turnableClock === undefined ? {} : { clock: turnableClock, turnableClock }
+    return runServer({ ...options, ...time, serviceAccount, emulatedMinor }, terminal, {
       onReady(server) {
+        settled = server.settled
         writeKubeconfig(kubeconfig, server.url, pki)
         terminal.out(welcome(server.url, folder, kubeconfig, terminal))
       },

@@ -18,8 +18,8 @@ export interface OidcState {
   issuer: string
   /** `--service-account-jwks-uri`; undefined: made from the external address. */
   jwksUri?: string | undefined
-  /** Host and port that clients outside know the server by. */
-  externalAddress: string
+  /** Host and port that clients outside know the server by. The port may be known only when the server listens. */
+  readonly externalAddress: string
   keys: KeySource
 }
 
@@ -53,13 +53,15 @@ export function oidcDocuments(state: OidcState): OidcDocuments {
   }
 }
 
-/** The documents of the moment, made anew when the keys change. A change that makes no sense keeps the last good ones. */
+/** The documents of the moment, made anew when the keys or the address change. A change that makes no sense keeps the last good ones. */
 export function oidcDiscovery(state: OidcState): () => OidcDocuments {
   let documents = oidcDocuments(state)
+  let { externalAddress } = state
   let { generation, maxAgeSeconds } = state.keys
   return () => {
     const { keys } = state
-    if (generation !== keys.generation || maxAgeSeconds !== keys.maxAgeSeconds) {
+    if (generation !== keys.generation || maxAgeSeconds !== keys.maxAgeSeconds || externalAddress !== state.externalAddress) {
+      externalAddress = state.externalAddress
       generation = keys.generation
       maxAgeSeconds = keys.maxAgeSeconds
       documents = keys.all().length === 0 ? documents : oidcDocuments(state)

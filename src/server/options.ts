@@ -8,7 +8,7 @@
  * @module
  */
 import type { AbacPolicy } from '../authorization/abac.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock, TurnableClock } from '../clock.ts'
 
 export interface ServerOptions {
   /** The address that is listened on; `127.0.0.1` unless asked otherwise. */
@@ -63,6 +63,8 @@ export interface ServerOptions {
   runtimeConfig: Readonly<Record<string, boolean>>
   /** Wall time and deadlines; the system's unless a test turns it. */
   clock?: Clock
+  /** The same clock, where administrators may turn it (`--clock=virtual`). */
+  turnableClock?: TurnableClock
   /** Where log lines go: one call per line. Undefined: nowhere. */
   log?: ServerLog
 }

@@ -85,6 +85,8 @@ export interface RunningServer {
   readonly clients: ClientFactory
   readonly cache: Cache
   /** Lets requests finish for `graceMs`, then stops everything. */
+  /** Resolves when nothing more is being written because of what happened so far: for clocks that are turned by hand. */
+  settled(): Promise<void>
   close(graceMs: number): Promise<void>
 }
 
@@ -131,7 +133,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
   }
   const served = enabledDefinitions(servedDefinitions({ issuer, chain }), options.runtimeConfig)
-  await registerAll(registry, cache, [...served, ...podpassDefinitions({ ...identity, retired: tokensDied })])
+  await registerAll(registry, cache, [...served, ...podpassDefinitions({ ...identity, retired: tokensDied, ...(options.turnableClock && { turnableClock: options.turnableClock }) })])
   const index = new RbacIndex()
   index.follow(cache)
   authorizer.current = authorizerOf(options, cache, index)
@@ -193,7 +195,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         traceRoute,
         metricsRoute(families),
         ...openapiRoutes(new OpenAPIDocuments(registry)),
-        ...oidcRoutes({ issuer: issuer.issuer, jwksUri: options.serviceAccount.jwksURI, externalAddress: address(), keys }, log),
+        ...oidcRoutes(
+          {
+            issuer: issuer.issuer,
+            jwksUri: options.serviceAccount.jwksURI,
+            get externalAddress() {
+              return address()
+            },
+            keys,
+          },
+          log,
+        ),
       ],
     }),
     clock,
@@ -257,6 +269,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     cache,
     async close(graceMs) {
       readiness.stopping = true
+    settled: () => settled(store, cache),
       // Load balancers see it, and send nobody any more.
       if (options.shutdownDelaySeconds > 0) await sleep(options.shutdownDelaySeconds * 1000)
       ended.abort()
@@ -274,6 +287,22 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 /** The ledger of tokens is kept beside the objects, never among them. */
 async function openStore(options: StoreOptions, clock: Clock): Promise<{ store: Store; ledgerStorage: () => LedgerStorage }> {
   if (options.kind === 'embedded') {
+async function settled(store: Store, cache: Cache): Promise<void> {
+  for (;;) {
+    const { revision } = cache
+    await fewTurns()
+    // Comes back when the writes before it have.
+    await store.sizeBytes()
+    await fewTurns()
+    if (cache.revision === revision) return
+  }
+}
+
+/** Promises, immediates and what they queue. */
+async function fewTurns(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
     const store = await openEmbeddedStore({ dir: options.dataDir, clock })
     return { store, ledgerStorage: () => new LedgerFile(join(options.dataDir, 'issued-tokens')) }
   }

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Clock } from '../clock.ts'
+import type { TurnableClock } from '../clock.ts'
 
 interface Timer {
   atMs: number
@@ -21,7 +21,7 @@ export interface VirtualClockOptions {
   drain?: () => Promise<void>
 }
 
-export class VirtualClock implements Clock {
+export class VirtualClock implements TurnableClock {
   #nowMs: number
   #sequence = 0
   readonly #drain: () => Promise<void>

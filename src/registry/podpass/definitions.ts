@@ -3,8 +3,10 @@
  *
  * @module
  */
+import type { TurnableClock } from '../../clock.ts'
 import type { TokenLedger } from '../../token/ledger.ts'
 import type { ResourceDefinition } from '../resource.ts'
+import { clockAdvances } from './clock-advances.ts'
 import { issuedTokens } from './issued-tokens.ts'
 import { type SigningKeysDeps, signingKeyRotations, signingKeys } from './signing-keys.ts'
 import { tokenRevocations } from './token-revocations.ts'
@@ -12,9 +14,12 @@ import { tokenRevocations } from './token-revocations.ts'
 export interface PodpassDeps extends SigningKeysDeps {
   /** Absent: nobody keeps one. */
   ledger: TokenLedger | undefined
+  /** Absent: time passes by itself. */
+  turnableClock?: TurnableClock
 }
 
 export function podpassDefinitions(deps: PodpassDeps): ResourceDefinition[] {
   const ofLedger = deps.ledger === undefined ? [] : [issuedTokens(deps.ledger), tokenRevocations(deps.ledger)]
-  return [...ofLedger, signingKeys(deps), signingKeyRotations(deps)]
+  const ofClock = deps.turnableClock === undefined ? [] : [clockAdvances(deps.turnableClock)]
+  return [...ofLedger, signingKeys(deps), signingKeyRotations(deps), ...ofClock]
 }

@@ -35,10 +35,12 @@ const STRUCTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   SigningKeySpec: { algorithm: 'string' },
   SigningKeyStatus: { phase: 'string', publishedTime: 'time', activeTime: 'time', retirementTime: 'time' },
   SigningKeyRotationSpec: { algorithm: 'string' },
+  ClockAdvanceSpec: { seconds: 'int64' },
+  ClockAdvanceStatus: { time: 'time' },
   SigningKeyRotationStatus: { kid: 'string', activeTime: 'time' },
 }
 
-const KINDS = ['IssuedToken', 'TokenRevocation', 'SigningKey', 'SigningKeyRotation'] as const
+const KINDS = ['IssuedToken', 'TokenRevocation', 'SigningKey', 'SigningKeyRotation', 'ClockAdvance'] as const
 
 export type PodpassKind = (typeof KINDS)[number]
 
