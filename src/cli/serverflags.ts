@@ -7,6 +7,7 @@
  * @see cmd/kube-apiserver/app/options/options.go, cmd/kube-controller-manager/app/options/options.go
  * @module
  */
+import { AUDIT_FLAGS } from './auditflags.ts'
 import type { Flag, Flags } from './flags.ts'
 
 const SERVING = 'Serving'
@@ -94,6 +95,8 @@ export const SERVER_FLAGS = {
     default: true,
     help: 'Queue by flow schemas and priority levels instead of by the two numbers alone.',
   },
+
+  ...AUDIT_FLAGS,
 
   'etcd-servers': { category: STORE, type: 'strings', default: [], help: 'An etcd cluster as the store, by its URLs.' },
   'etcd-cafile': { category: STORE, type: 'string', value: 'file', help: 'Who signed the certificates of etcd.' },
@@ -441,7 +444,7 @@ export const FLAGS_WITHOUT_EFFECT: Readonly<Record<string, OtherFlag>> = {
 const CONFIGURED = 'podpass does not read such a file'
 const WEBHOOK = 'podpass calls no webhook for this'
 const OIDC = 'podpass accepts no tokens of other issuers'
-const AUDIT = 'podpass writes no audit log'
+const AUDIT = 'audit events are whole and of one version; the log is not throttled'
 const SIGNER = 'one CA signs for all signers; give it as --cluster-signing-cert-file'
 
 /** Asking for these and not getting them would be worse than not starting. */
@@ -470,34 +473,14 @@ export const REFUSED_FLAGS: Readonly<Record<string, OtherFlag>> = {
   'oidc-signing-algs': text(OIDC),
   'oidc-username-claim': text(OIDC),
   'oidc-username-prefix': text(OIDC),
-  'audit-policy-file': text(AUDIT),
-  'audit-log-path': text(AUDIT),
-  'audit-log-maxage': text(AUDIT),
-  'audit-log-maxbackup': text(AUDIT),
-  'audit-log-maxsize': text(AUDIT),
-  'audit-log-compress': bool(AUDIT),
-  'audit-log-format': text(AUDIT),
-  'audit-log-mode': text(AUDIT),
   'audit-log-version': text(AUDIT),
   'audit-log-truncate-enabled': bool(AUDIT),
   'audit-log-truncate-max-batch-size': text(AUDIT),
   'audit-log-truncate-max-event-size': text(AUDIT),
-  'audit-log-batch-buffer-size': text(AUDIT),
-  'audit-log-batch-max-size': text(AUDIT),
-  'audit-log-batch-max-wait': text(AUDIT),
   'audit-log-batch-throttle-burst': text(AUDIT),
   'audit-log-batch-throttle-enable': bool(AUDIT),
   'audit-log-batch-throttle-qps': text(AUDIT),
-  'audit-webhook-config-file': text(AUDIT),
-  'audit-webhook-mode': text(AUDIT),
   'audit-webhook-version': text(AUDIT),
-  'audit-webhook-initial-backoff': text(AUDIT),
-  'audit-webhook-batch-buffer-size': text(AUDIT),
-  'audit-webhook-batch-max-size': text(AUDIT),
-  'audit-webhook-batch-max-wait': text(AUDIT),
-  'audit-webhook-batch-throttle-burst': text(AUDIT),
-  'audit-webhook-batch-throttle-enable': bool(AUDIT),
-  'audit-webhook-batch-throttle-qps': text(AUDIT),
   'audit-webhook-truncate-enabled': bool(AUDIT),
   'audit-webhook-truncate-max-batch-size': text(AUDIT),
   'audit-webhook-truncate-max-event-size': text(AUDIT),
@@ -525,11 +508,12 @@ export const REFUSED_FLAGS: Readonly<Record<string, OtherFlag>> = {
 }
 
 /** Values of refused switches that ask for nothing: what kube-apiserver does without them. */
-export const HARMLESS_VALUES: Readonly<Record<string, boolean>> = {
+export const HARMLESS_VALUES: Readonly<Record<string, boolean | string>> = {
   'enable-garbage-collector': true,
   'disable-http2-serving': false,
   'enable-logs-handler': false,
-  'audit-log-compress': false,
+  'audit-log-version': 'audit.k8s.io/v1',
+  'audit-webhook-version': 'audit.k8s.io/v1',
   'audit-log-truncate-enabled': false,
   'audit-webhook-truncate-enabled': false,
 }

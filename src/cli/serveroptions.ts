@@ -11,6 +11,7 @@ import { isIP } from 'node:net'
 import { type AbacPolicy, parseAbacPolicies } from '../authorization/abac.ts'
 import { CIPHER_SUITES } from '../server/cipher-suites.ts'
 import { type AuthorizationMode, defaultServerOptions, type ServerOptions, type StaticToken, type TlsOptions } from '../server/options.ts'
+import { auditOptions } from './auditflags.ts'
 import { type FlagValues, type Parsed, UsageError } from './flags.ts'
 import { nearest } from './nearest.ts'
 import {
@@ -154,6 +155,7 @@ export async function serveOptions(parsed: Parsed<typeof SERVE_FLAGS>, surroundi
   for (const name of values['tls-cipher-suites'])
     if (!CIPHER_SUITES.includes(name)) problems.push(`--tls-cipher-suites: ${unknownName(name, CIPHER_SUITES)}`)
   checkNumbers(values, problems)
+  const audit = auditOptions(values, read, { problems, notices })
 
   if (problems.length > 0) throw new UsageError(problems.join('\n'))
   const { ownCA, ...certificate } =
@@ -229,6 +231,7 @@ export async function serveOptions(parsed: Parsed<typeof SERVE_FLAGS>, surroundi
     corsAllowedOrigins: values['cors-allowed-origins'],
     allowPrivileged: values['allow-privileged'],
     runtimeConfig,
+    ...(audit === undefined ? {} : { audit }),
   }
   return { options, notices }
 }

@@ -8,7 +8,7 @@
  * @see DESIGN section 4; apiserver/pkg/server/config.go, DefaultBuildHandlerChain
  * @module
  */
-import { internalError, type Status, StatusError, timeout, unauthorized } from '../api/status.ts'
+import { internalError, quote, type Status, StatusError, timeout, unauthorized } from '../api/status.ts'
 import type { Authenticator, Credentials } from '../authentication/authenticator.ts'
 import type { UserInfo } from '../authentication/user.ts'
 import type { Attributes, Authorizer } from '../authorization/authorizer.ts'
@@ -59,6 +59,8 @@ async function run(request: Request): Promise<void> {
     return request.respond(204, [], undefined)
   const authenticated = authenticate(request)
   if (authenticated instanceof Promise) await authenticated
+  if (deps.audit !== undefined && !deps.audit.begin(request))
+    return request.respondText(500, `Internal Server Error: ${quote(request.exchange.url)}: failed to store audit event\n`)
   const user = deps.impersonate(request, request.user)
   request.user = user instanceof Promise ? await user : user
   if (deps.fairness !== undefined) {
@@ -129,8 +131,10 @@ function accept(request: Request, credentials: Credentials, outcome: Awaited<Ret
         { auditId: request.auditId, remote: request.exchange.remoteAddress, reason: outcome.error.message },
         'request not authenticated',
       )
+      request.deps.audit?.refused(request)
       throw unauthorized({ cause: outcome.error })
     case 'none':
+      request.deps.audit?.refused(request)
       throw unauthorized()
   }
 }
@@ -177,6 +181,7 @@ function fail(request: Request, error: unknown): void {
   if (status.details?.retryAfterSeconds !== undefined && status.details.retryAfterSeconds > 0)
     headers.push(['Retry-After', String(status.details.retryAfterSeconds)])
   if (code === 403) headers.push(['X-Content-Type-Options', 'nosniff'])
+  request.audit?.answered(status)
   request.respond(code, headers, renderStatus(status, format, deps.verbs.registry.schemas))
 }
 

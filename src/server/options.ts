@@ -8,6 +8,11 @@
  * @module
  */
 import type { AbacPolicy } from '../authorization/abac.ts'
+import type { BatchSettings } from '../audit/batch.ts'
+import type { LogFormat } from '../audit/log-backend.ts'
+import type { LogFileSettings } from '../audit/log-file.ts'
+import type { Policy } from '../audit/policy.ts'
+import type { ClientConfig } from '../client/kubeconfig.ts'
 import type { Clock, TurnableClock } from '../clock.ts'
 
 export interface ServerOptions {
@@ -61,12 +66,25 @@ export interface ServerOptions {
   allowPrivileged: boolean
   /** `'<group>/<version>': true|false`, `api/all`, `'<group>/<version>/<resource>'` (`--runtime-config`). */
   runtimeConfig: Readonly<Record<string, boolean>>
+  /** What is recorded of requests, and where; undefined: nothing. */
+  audit?: AuditOptions
   /** Wall time and deadlines; the system's unless a test turns it. */
   clock?: Clock
   /** The same clock, where administrators may turn it (`--clock=virtual`). */
   turnableClock?: TurnableClock
   /** Where log lines go: one call per line. Undefined: nowhere. */
   log?: ServerLog
+}
+
+export interface AuditOptions {
+  policy: Policy
+  log?: Omit<LogFileSettings, 'nowMs' | 'problem'> & {
+    format: LogFormat
+    /** `blocking-strict`: a request that cannot be recorded is not served. */
+    mode: 'batch' | 'blocking' | 'blocking-strict'
+    batch: BatchSettings
+  }
+  webhook?: { client: ClientConfig; initialBackoffMs: number; batch: BatchSettings }
 }
 
 export interface TlsOptions {

@@ -9,6 +9,7 @@ import type { UserInfo } from '../authentication/user.ts'
 import type { Attributes, Authorizer } from '../authorization/authorizer.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Verbs } from '../registry/verbs/context.ts'
+import type { AuditTrail, RequestAudit } from './audit-trail.ts'
 import type { Cors } from './cors.ts'
 import { deadlineBody, WRITE_TIMEOUT_MS } from './deadline.ts'
 import { type Exchange, type HeaderList, header } from './exchange.ts'
@@ -34,6 +35,8 @@ export interface HandlerDeps {
   /** Undefined: no web page may call. */
   cors: Cors | undefined
   observer: RequestObserver
+  /** Undefined: nothing is recorded. */
+  audit: AuditTrail | undefined
   paths: PathRoutes
   clock: Clock
   log: ServerLog
@@ -62,6 +65,8 @@ export interface ServerRequest {
   readonly warnings: WarningList
   readonly annotations: Record<string, string>
   ticket: Ticket | undefined
+  /** Undefined where the audit policy records nothing of it. */
+  audit: RequestAudit | undefined
   /** Aborts when the peer goes away or the time is up. Made when first asked for. */
   readonly signal: AbortSignal
   /** Adds what every answer says. */
@@ -89,6 +94,7 @@ export class Request implements ServerRequest {
   user: UserInfo = NOBODY
   sender: { user: UserInfo; credentials: Credentials } | undefined = undefined
   ticket: Ticket | undefined = undefined
+  audit: RequestAudit | undefined = undefined
   timeoutMs: number
   /** Answered because its time was up: what its work still comes to interests nobody. */
   isOver = false
@@ -154,6 +160,7 @@ export class Request implements ServerRequest {
     this.#cancelDeadline()
     this.pushCommonHeaders(headers)
     this.deps.observer.answered(this, code, body === undefined ? 0 : body.length)
+    this.audit?.completed(code)
     this.exchange.respond(code, headers, body)
   }
   respondJson(code: number, value: unknown, headers: HeaderList = []): void {

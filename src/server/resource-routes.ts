@@ -18,7 +18,7 @@ import { update } from '../registry/verbs/update.ts'
 import { watchObjects } from '../registry/verbs/watch.ts'
 import { gzipLarge } from './compress.ts'
 import { type HeaderList, header } from './exchange.ts'
-import { type Format, negotiate, wantsPretty } from './negotiate.ts'
+import { type Format, negotiate, PLAIN_JSON, wantsPretty } from './negotiate.ts'
 import { connectToPod, notServed } from './pod-connect.ts'
 import { renderResult } from './render.ts'
 import type { ServerRequest } from './request.ts'
@@ -195,7 +195,7 @@ function contextOf(request: ServerRequest, endpoint: Endpoint, name: string): Ve
     contentType: header(exchange, 'content-type'),
     userAgent: request.userAgent,
     remoteAddress: exchange.remoteAddress,
-    body: () => exchange.readBody(MAX_BODY_BYTES),
+    body: () => (request.audit === undefined ? exchange.readBody(MAX_BODY_BYTES) : recordedBody(request)),
     nowMs: request.nowMs,
     warn: (text) => request.warnings.add(text),
     annotate: (key, value) => {
@@ -205,6 +205,12 @@ function contextOf(request: ServerRequest, endpoint: Endpoint, name: string): Ve
       return request.signal
     },
   }
+}
+
+async function recordedBody(request: ServerRequest): Promise<Buffer> {
+  const bytes = await request.exchange.readBody(MAX_BODY_BYTES)
+  request.audit?.received(bytes)
+  return bytes
 }
 
 function formatOf(request: ServerRequest, watching: boolean): Format {
@@ -223,6 +229,7 @@ function answer(request: ServerRequest, verb: () => Result | Promise<Result>): v
 function send(request: ServerRequest, result: Result, format: Format): void | Promise<void> {
   const { deps, query, exchange } = request
   const body = renderResult(result, { format, query, schemas: deps.verbs.registry.schemas, world: deps.verbs.world })
+  if (request.audit !== undefined) recordAnswer(request, result)
   const headers: HeaderList = [['Content-Type', format.media]]
   const packed = gzipLarge(body, header(exchange, 'accept-encoding'))
   if (packed === undefined) {
@@ -231,6 +238,15 @@ function send(request: ServerRequest, result: Result, format: Format): void | Pr
   }
   headers.push(['Content-Encoding', 'gzip'], ['Vary', 'Accept-Encoding'])
   return packed.then((compressed) => request.respond(result.code, headers, compressed))
+}
+
+/** As JSON and whole, whatever the client asked for. */
+function recordAnswer({ audit, deps }: ServerRequest, result: Result): void {
+  if (result.kind === 'status') audit?.answered(result.status)
+  else if (audit?.wantsResponse === true)
+    audit.answeredWith(
+      renderResult(result, { format: PLAIN_JSON, query: new URLSearchParams(), schemas: deps.verbs.registry.schemas, world: deps.verbs.world }),
+    )
 }
 
 async function watch(request: ServerRequest, endpoint: Endpoint, pathName: string): Promise<void> {
@@ -247,6 +263,7 @@ async function watch(request: ServerRequest, endpoint: Endpoint, pathName: strin
   // Its place among the fair limits was for the start; a stream may last for an hour.
   request.ticket?.release()
   const observed = deps.observer.watching(request)
+  request.audit?.started(200)
   const { sender } = request
   let forget = () => {}
   const stream = startWatchStream({
@@ -257,6 +274,7 @@ async function watch(request: ServerRequest, endpoint: Endpoint, pathName: strin
     stream: exchange.stream(200, headers),
     onEnd() {
       observed.ended()
+      request.audit?.completed(200)
       forget()
     },
     onEvent: (bytes) => observed.event(bytes),

@@ -46,6 +46,7 @@ import type { LedgerStorage } from '../token/ledger.ts'
 import { LedgerFile } from '../token/ledger-file.ts'
 import { authorizerOf, impersonation } from './access.ts'
 import { objectInterfaces } from './admission-objects.ts'
+import { auditTrail } from './audit.ts'
 import { announce, bootstrap } from './bootstrap.ts'
 import { corsFor } from './cors.ts'
 import { Discovery } from './discovery.ts'
@@ -186,6 +187,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     fairness,
     cors: corsFor(options.corsAllowedOrigins),
     observer: new ServerMetrics(registry, families),
+    audit: options.audit === undefined ? undefined : auditTrail(options.audit, { clock, log, families }),
     paths: pathRoutes({
       discovery,
       serverAddress: address,
@@ -278,6 +280,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await listener.close(graceMs)
       await identity.close()
       webhooks.close()
+      await deps.audit?.close()
       await cache.close()
       await store.close()
     },
