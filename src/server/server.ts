@@ -85,9 +85,9 @@ export interface RunningServer {
   readonly handler: Handle
   readonly clients: ClientFactory
   readonly cache: Cache
-  /** Lets requests finish for `graceMs`, then stops everything. */
   /** Resolves when nothing more is being written because of what happened so far: for clocks that are turned by hand. */
   settled(): Promise<void>
+  /** Lets requests finish for `graceMs`, then stops everything. */
   close(graceMs: number): Promise<void>
 }
 
@@ -269,9 +269,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     handler,
     clients,
     cache,
+    settled: () => settled(store, cache),
     async close(graceMs) {
       readiness.stopping = true
-    settled: () => settled(store, cache),
       // Load balancers see it, and send nobody any more.
       if (options.shutdownDelaySeconds > 0) await sleep(options.shutdownDelaySeconds * 1000)
       ended.abort()
@@ -287,9 +287,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-/** The ledger of tokens is kept beside the objects, never among them. */
-async function openStore(options: StoreOptions, clock: Clock): Promise<{ store: Store; ledgerStorage: () => LedgerStorage }> {
-  if (options.kind === 'embedded') {
 async function settled(store: Store, cache: Cache): Promise<void> {
   for (;;) {
     const { revision } = cache
@@ -306,6 +303,9 @@ async function fewTurns(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
+/** The ledger of tokens is kept beside the objects, never among them. */
+async function openStore(options: StoreOptions, clock: Clock): Promise<{ store: Store; ledgerStorage: () => LedgerStorage }> {
+  if (options.kind === 'embedded') {
     const store = await openEmbeddedStore({ dir: options.dataDir, clock })
     return { store, ledgerStorage: () => new LedgerFile(join(options.dataDir, 'issued-tokens')) }
   }
