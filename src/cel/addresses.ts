@@ -5,7 +5,7 @@
  * @module
  */
 import { isIPv4, isIPv6 } from 'node:net'
-import { type Call, type Calls, typed } from './call.ts'
+import { type Call, type Calls, parsing } from './call.ts'
 import { CelError, noOverload, type Opaque } from './values.ts'
 
 export class IP implements Opaque {
@@ -132,11 +132,11 @@ const isBroadcast = ({ family, value }: IP) => family === 4 && value === 0xfffff
 const isGlobalUnicast = (ip: IP) => !isUnspecified(ip) && !isLoopback(ip) && !isMulticast(ip) && !isLinkLocalUnicast(ip) && !isBroadcast(ip)
 
 export const ADDRESS_FUNCTIONS: Calls = [
-  typed('isIP', ['string'], ([text]) => typeof parseIP(text as string) !== 'string'),
-  typed('ip', ['string'], ([text]) => made(parseIP(text as string))),
-  typed('ip.isCanonical', ['string'], ([text]) => String(made(parseIP(text as string))) === text),
-  typed('isCIDR', ['string'], ([text]) => typeof parseCIDR(text as string) !== 'string'),
-  typed('cidr', ['string'], ([text]) => made(parseCIDR(text as string))),
+  parsing('isIP', ['string'], ([text]) => typeof parseIP(text as string) !== 'string'),
+  parsing('ip', ['string'], ([text]) => made(parseIP(text as string))),
+  parsing('ip.isCanonical', ['string'], ([text]) => String(made(parseIP(text as string))) === text),
+  parsing('isCIDR', ['string'], ([text]) => typeof parseCIDR(text as string) !== 'string'),
+  parsing('cidr', ['string'], ([text]) => made(parseCIDR(text as string))),
 ]
 
 export const ADDRESS_METHODS: Calls = [

@@ -18,6 +18,11 @@ export const PER_CHARACTER = 0.1
 /** The cost of one character of a pattern, for each character it may meet. */
 export const PER_PATTERN_CHARACTER = 0.25
 
+/** The cost of reading a text as an address, an amount, a URL or a moment, or of calculating with such. */
+export const PER_PARSED = 10
+/** The cost of a part of a moment in a zone of the world. */
+export const PER_ZONED = 50
+
 export class Budget {
   /** Units left to those who come after. */
   left: number

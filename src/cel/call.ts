@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { PER_CHARACTER, PER_PARSED } from './budget.ts'
 import { noOverload } from './values.ts'
 
 /** Of a method, the first argument is what it is called on. */
@@ -22,6 +23,15 @@ export function typed(name: string, types: readonly string[], call: Call): reado
       return call(args, spend)
     },
   ]
+}
+
+/** The same for a call that reads a text, at the cost of reading it. */
+export function parsing(name: string, types: readonly string[], call: Call): readonly [string, Call] {
+  return typed(name, types, (args, spend) => {
+    const [text] = args
+    spend(PER_PARSED + (typeof text === 'string' ? text.length * PER_CHARACTER : 0))
+    return call(args, spend)
+  })
 }
 
 const CHECKS: Readonly<Record<string, (value: unknown) => boolean>> = {

@@ -56,6 +56,7 @@ const TYPES: ReadonlyMap<string, CelType> = new Map(
     'google.protobuf.Duration',
     'net.IP',
     'net.CIDR',
+    'optional_type',
   ].map((name) => [name, new CelType(name)]),
 )
 

@@ -7,7 +7,7 @@
 import { parseTime, TimeError } from '../api/time.ts'
 import { ADDRESS_FUNCTIONS, ADDRESS_METHODS, type IP } from './addresses.ts'
 import { AUTHORIZER_METHODS } from './authorizer.ts'
-import { PER_CHARACTER } from './budget.ts'
+import { PER_CHARACTER, PER_PARSED, PER_ZONED } from './budget.ts'
 import type { Call, Calls } from './call.ts'
 import { FORMAT_FUNCTIONS, FORMAT_METHODS } from './formats.ts'
 import { LIST_FUNCTIONS, LIST_METHODS } from './lists.ts'
@@ -174,7 +174,8 @@ function toDuration([value]: readonly unknown[]): Duration {
 function part(name: string, of: (date: Date) => number, ofDuration?: bigint): readonly [string, Call] {
   return [
     name,
-    ([value, zone]) => {
+    ([value, zone], spend) => {
+      if (zone !== undefined) spend(PER_ZONED)
       if (value instanceof Duration && ofDuration !== undefined)
         return name === 'getMilliseconds' ? (value.nanos % SECOND) / ofDuration : value.nanos / ofDuration
       if (!(value instanceof Timestamp)) throw noOverload(name, value)
@@ -191,7 +192,25 @@ function localDate({ nanos }: Timestamp, zone: unknown): Date {
   const offset = /^([+-]?)(\d\d):(\d\d)$/.exec(zone)
   if (offset !== null) return new Date(ms + (offset[1] === '-' ? -1 : 1) * (Number(offset[2]) * 60 + Number(offset[3])) * 60_000)
   try {
-    const format = new Intl.DateTimeFormat('en-US', {
+    const format = zoneFormat(zone)
+    const at: Record<string, number> = {}
+    for (const { type, value } of format.formatToParts(new Date(ms))) at[type] = Number(value)
+    return new Date(
+      Date.UTC(at['year'] ?? 0, (at['month'] ?? 1) - 1, at['day'], at['hour'], at['minute'], at['second'], ((ms % 1000) + 1000) % 1000),
+    )
+  } catch {
+    throw new CelError(`unknown time zone ${zone}`)
+  }
+}
+
+const MAX_ZONES = 64
+const zones = new Map<string, Intl.DateTimeFormat>()
+
+/** Throws a RangeError for a zone that does not exist. */
+function zoneFormat(zone: string): Intl.DateTimeFormat {
+  let format = zones.get(zone)
+  if (format === undefined) {
+    format = new Intl.DateTimeFormat('en-US', {
       timeZone: zone,
       hourCycle: 'h23',
       year: 'numeric',
@@ -201,14 +220,10 @@ function localDate({ nanos }: Timestamp, zone: unknown): Date {
       minute: 'numeric',
       second: 'numeric',
     })
-    const at: Record<string, number> = {}
-    for (const { type, value } of format.formatToParts(new Date(ms))) at[type] = Number(value)
-    return new Date(
-      Date.UTC(at['year'] ?? 0, (at['month'] ?? 1) - 1, at['day'], at['hour'], at['minute'], at['second'], ((ms % 1000) + 1000) % 1000),
-    )
-  } catch {
-    throw new CelError(`unknown time zone ${zone}`)
+    if (zones.size >= MAX_ZONES) zones.clear()
+    zones.set(zone, format)
   }
+  return format
 }
 
 function optional(value: unknown, name: string): Optional {
@@ -233,8 +248,20 @@ const STANDARD_FUNCTIONS: Calls = [
   ['string', toText],
   ['bool', toBool],
   ['bytes', toBytes],
-  ['timestamp', toTimestamp],
-  ['duration', toDuration],
+  [
+    'timestamp',
+    (args, spend) => {
+      spend(PER_PARSED)
+      return toTimestamp(args)
+    },
+  ],
+  [
+    'duration',
+    (args, spend) => {
+      spend(PER_PARSED)
+      return toDuration(args)
+    },
+  ],
   ['dyn', ([value]) => value],
   ['type', ([value]) => new CelType(typeName(value))],
   ['optional.none', () => Optional.NONE],

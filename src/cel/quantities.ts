@@ -5,7 +5,8 @@
  * @module
  */
 import { addQuantities, compareQuantities, parseQuantity, type Quantity, QuantityError, subtractQuantities } from '../api/quantity.ts'
-import { type Call, type Calls, typed } from './call.ts'
+import { PER_PARSED } from './budget.ts'
+import { type Call, type Calls, parsing } from './call.ts'
 import { CelError, Double, MAX_INT, MIN_INT, noOverload, type Opaque } from './values.ts'
 
 class CelQuantity implements Opaque {
@@ -43,7 +44,8 @@ function method(
 ): readonly [string, Call] {
   return [
     name,
-    (args) => {
+    (args, spend) => {
+      spend(PER_PARSED)
       const [receiver, argument] = args
       const fits =
         other === 'none' ? argument === undefined : argument instanceof CelQuantity || (other === 'number' && typeof argument === 'bigint')
@@ -62,8 +64,8 @@ function operand(quantity: Quantity | undefined, int: bigint | undefined): Quant
 }
 
 export const QUANTITY_FUNCTIONS: Calls = [
-  typed('isQuantity', ['string'], ([text]) => typeof parse(text as string) !== 'string'),
-  typed('quantity', ['string'], ([text]) => {
+  parsing('isQuantity', ['string'], ([text]) => typeof parse(text as string) !== 'string'),
+  parsing('quantity', ['string'], ([text]) => {
     const made = parse(text as string)
     if (typeof made === 'string') throw new CelError(made)
     return made

@@ -4,7 +4,7 @@
  * @see apiserver/pkg/cel/library/semverlib.go; https://semver.org
  * @module
  */
-import { type Call, type Calls, typed } from './call.ts'
+import { type Call, type Calls, parsing } from './call.ts'
 import { CelError, noOverload, type Opaque } from './values.ts'
 
 class Semver implements Opaque {
@@ -84,8 +84,8 @@ function comparison(name: string, answer: (order: number) => unknown): readonly 
 }
 
 export const SEMVER_FUNCTIONS: Calls = [
-  typed('isSemver', ['string', 'bool?'], ([text, normalize = false]) => parse(text as string, normalize as boolean) !== undefined),
-  typed('semver', ['string', 'bool?'], ([text, normalize = false]) => {
+  parsing('isSemver', ['string', 'bool?'], ([text, normalize = false]) => parse(text as string, normalize as boolean) !== undefined),
+  parsing('semver', ['string', 'bool?'], ([text, normalize = false]) => {
     const made = parse(text as string, normalize as boolean)
     if (made === undefined) throw new CelError('semver parse error')
     return made

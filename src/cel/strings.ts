@@ -7,7 +7,20 @@
 import { PER_CHARACTER, PER_PATTERN_CHARACTER } from './budget.ts'
 import { type Calls, typed } from './call.ts'
 import { findAll, matches } from './regex.ts'
-import { CelError, Double, Duration, durationText, entryOf, isMap, mapKeys, noOverload, Timestamp, timestampText, Uint } from './values.ts'
+import {
+  CelError,
+  CelType,
+  Double,
+  Duration,
+  durationText,
+  entryOf,
+  isMap,
+  mapKeys,
+  noOverload,
+  Timestamp,
+  timestampText,
+  Uint,
+} from './values.ts'
 
 /** Of a text that an expression makes. */
 const MAX_MADE = 1_048_576
@@ -104,13 +117,14 @@ function clause(verb: string, precision: number, value: unknown, spend: (cost: n
     case 's':
       return shown(value, spend)
     case 'd':
+      if (value instanceof Double && !Number.isFinite(value.value)) return notFinite(value.value)
       if (number === undefined) throw wrong()
       return String(number)
     case 'f':
     case 'e': {
       const real = value instanceof Double ? value.value : number === undefined ? undefined : Number(number)
       if (real === undefined) throw wrong()
-      if (!Number.isFinite(real)) return Number.isNaN(real) ? 'NaN' : real > 0 ? 'Infinity' : '-Infinity'
+      if (!Number.isFinite(real)) return notFinite(real)
       const digits = Math.min(precision, 100)
       return verb === 'f' ? real.toFixed(digits) : real.toExponential(digits).replace(/e([+-])(\d)$/, 'e$10$2')
     }
@@ -138,11 +152,16 @@ function clause(verb: string, precision: number, value: unknown, spend: (cost: n
   }
 }
 
+function notFinite(value: number): string {
+  return Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity'
+}
+
 function shown(value: unknown, spend: (cost: number) => void): string {
   spend(1)
   if (typeof value === 'string') return value
   if (value === null || typeof value === 'boolean' || typeof value === 'bigint' || typeof value === 'number') return String(value)
   if (value instanceof Uint || value instanceof Double) return String(value.value)
+  if (value instanceof CelType) return value.name
   if (value instanceof Uint8Array) return Buffer.from(value).toString()
   if (value instanceof Duration) return durationText(value)
   if (value instanceof Timestamp) return timestampText(value)

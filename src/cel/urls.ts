@@ -4,8 +4,7 @@
  * @see apiserver/pkg/cel/library/urls.go
  * @module
  */
-import { PER_CHARACTER } from './budget.ts'
-import { type Calls, typed } from './call.ts'
+import { type Calls, parsing } from './call.ts'
 import { CelError, noOverload, type Opaque } from './values.ts'
 
 class Url implements Opaque {
@@ -46,12 +45,8 @@ function of(name: string, read: (url: Url) => unknown): readonly [string, (args:
 }
 
 export const URL_FUNCTIONS: Calls = [
-  typed('isURL', ['string'], ([text], spend) => {
-    spend((text as string).length * PER_CHARACTER)
-    return parse(text as string) !== undefined
-  }),
-  typed('url', ['string'], ([text], spend) => {
-    spend((text as string).length * PER_CHARACTER)
+  parsing('isURL', ['string'], ([text]) => parse(text as string) !== undefined),
+  parsing('url', ['string'], ([text]) => {
     const found = parse(text as string)
     if (found === undefined)
       throw new CelError(`URL parse error during conversion from string: parse ${JSON.stringify(text)}: invalid URI for request`)
