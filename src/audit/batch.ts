@@ -6,6 +6,7 @@
  * @see apiserver/plugin/pkg/audit/buffered/buffered.go
  * @module
  */
+import { systemClock } from '../clock.ts'
 import type { AuditBackend, AuditReport } from './backend.ts'
 import type { AuditEvent } from './event.ts'
 
@@ -23,7 +24,8 @@ export class BatchBackend implements AuditBackend {
   readonly #send: (events: readonly AuditEvent[]) => Promise<void>
   readonly #report: AuditReport
   #queue: AuditEvent[] = []
-  #timer: NodeJS.Timeout | undefined
+  /** Of the sending, not of the objects: real time. */
+  #cancelWait: (() => void) | undefined
   #sending: Promise<void> | undefined
   #tokens: number
   #tokensAtMs = performance.now()
@@ -45,10 +47,7 @@ export class BatchBackend implements AuditBackend {
     this.#queue.push(event)
     if (this.#sending !== undefined) return true
     if (this.#queue.length >= this.#settings.maxBatchSize) this.#start()
-    else if (this.#timer === undefined) {
-      this.#timer = setTimeout(() => this.#start(), this.#settings.maxWaitMs)
-      this.#timer.unref()
-    }
+    else this.#cancelWait ??= systemClock.after(this.#settings.maxWaitMs, () => this.#start())
     return true
   }
 
@@ -59,8 +58,8 @@ export class BatchBackend implements AuditBackend {
   }
 
   #start(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    this.#cancelWait?.()
+    this.#cancelWait = undefined
     this.#sending ??= this.#drain().finally(() => {
       this.#sending = undefined
     })
@@ -71,7 +70,7 @@ export class BatchBackend implements AuditBackend {
       const batch = this.#queue.splice(0, this.#settings.maxBatchSize)
       if (batch.length === 0) return
       const waitMs = this.#closed ? 0 : this.#takeToken()
-      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
+      if (waitMs > 0) await new Promise<void>((resolve) => systemClock.after(waitMs, resolve))
       try {
         await this.#send(batch)
       } catch (error) {

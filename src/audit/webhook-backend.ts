@@ -4,6 +4,7 @@
  * @see apiserver/plugin/pkg/audit/webhook/webhook.go
  * @module
  */
+import { systemClock } from '../clock.ts'
 import type { AuditBackend, AuditReport } from './backend.ts'
 import { BatchBackend, type BatchSettings } from './batch.ts'
 import type { AuditEvent } from './event.ts'
@@ -34,7 +35,7 @@ export function webhookBackend({ post, initialBackoffMs, batch, random }: Webhoo
       } catch (error) {
         // At the end nobody waits for a webhook that does not answer.
         if (attempt === ATTEMPTS || closing) throw error
-        await new Promise((resolve) => setTimeout(resolve, waitMs * (1 + random() * JITTER)).unref())
+        await new Promise<void>((resolve) => systemClock.after(waitMs * (1 + random() * JITTER), resolve))
       }
     }
   }

@@ -5,7 +5,7 @@
  * @module
  */
 import type { FlowSchema, PriorityLevelConfiguration } from '../api/types/flowcontrol/v1.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import { MANDATORY_FLOW_SCHEMAS, MANDATORY_PRIORITY_LEVELS } from '../registry/flowcontrol/mandatory.ts'
 import { type Asked, type Fairness, isLongRunning, type Ticket, UNCOUNTED } from './fairness.ts'
 import { FlowMatcher, flowDistinguisher } from './fairness-flows.ts'
@@ -80,14 +80,14 @@ export class PriorityAndFairness implements Fairness {
     const sinceMs = this.#deps.monotonicMs()
     const waitedSeconds = () => (this.#deps.monotonicMs() - sinceMs) / 1000
     return new Promise((resolve) => {
-      let timer: NodeJS.Timeout | undefined
+      let cancelTimeout = () => {}
       let waiting = true
       const request: Waiting = {
         hash,
         seats,
         start: (queue) => {
           waiting = false
-          clearTimeout(timer)
+          cancelTimeout()
           cells.inQueue.value--
           cells.waited.observe(waitedSeconds())
           resolve(new SeatTicket(this.#seats, this.#deps, matched, info, seats, queue))
@@ -103,14 +103,14 @@ export class PriorityAndFairness implements Fairness {
         // Settings may have changed meanwhile: the level knows where it waits now.
         if (!waiting || level.queues?.remove(request) !== true) return
         waiting = false
-        clearTimeout(timer)
+        cancelTimeout()
         this.#seats.queued(-1)
         cells.inQueue.value--
         cells.waitedInVain.observe(waitedSeconds())
         resolve(this.#refused(matched, reason))
       }
-      timer = setTimeout(() => giveUp('time-out'), Math.min(this.#deps.requestTimeoutMs / 4, MAX_WAIT_MS))
-      timer.unref()
+      // Of the connection, not of the objects: a turned clock has no say in it.
+      cancelTimeout = systemClock.after(Math.min(this.#deps.requestTimeoutMs / 4, MAX_WAIT_MS), () => giveUp('time-out'))
       exchange.onClose(() => giveUp('cancelled'))
     })
   }

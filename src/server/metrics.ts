@@ -7,6 +7,7 @@
  * @module
  */
 import type { Cache } from '../cache/cache.ts'
+import { systemClock } from '../clock.ts'
 import type { Registry } from '../registry/endpoint.ts'
 import { isMutating } from './fairness.ts'
 import { type Cell, exponentialBuckets, type Families, type Family, type HistogramCell, type HistogramFamily } from './metrics-families.ts'
@@ -248,7 +249,7 @@ export function readOffMetrics(families: Families, deps: { registry: Registry; c
         (name) => info[name] ?? '',
       ),
     ).value = 1
-  const startedSeconds = Date.now() / 1000 - process.uptime()
+  const startedSeconds = systemClock.nowMs() / 1000 - process.uptime()
   const figures: [name: string, type: 'counter' | 'gauge', help: string, read: () => number][] = [
     ['process_cpu_seconds_total', 'counter', 'Time on the processors, of the process and of the kernel for it.', () => cpuSeconds()],
     ['process_resident_memory_bytes', 'gauge', 'Memory in use.', () => process.memoryUsage.rss()],
