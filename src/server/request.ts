@@ -15,6 +15,7 @@ import { deadlineBody, WRITE_TIMEOUT_MS } from './deadline.ts'
 import { type Exchange, type HeaderList, header } from './exchange.ts'
 import { type Fairness, isLongRunning, isMutating, type Ticket } from './fairness.ts'
 import type { LongRunning } from './long-running.ts'
+import { wantsPretty } from './negotiate.ts'
 import type { RequestObserver } from './observe.ts'
 import type { ServerLog } from './options.ts'
 import { type RequestInfo, requestInfo } from './request-info.ts'
@@ -117,7 +118,7 @@ export class Request implements ServerRequest {
     return header(this.exchange, 'user-agent')
   }
   get pretty(): boolean {
-    return false
+    return wantsPretty(this.query, this.userAgent)
   }
   get warnings(): WarningList {
     this.#warnings ??= new WarningList()
