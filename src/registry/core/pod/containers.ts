@@ -43,7 +43,11 @@ export interface ContainerContext extends HandlerContext, RequirementsContext, C
   allowRestartContainerOfInitContainer: boolean
 }
 
-export function containersErrors(containers: readonly Container[] | undefined | null, field: string, context: ContainerContext): FieldError[] {
+export function containersErrors(
+  containers: readonly Container[] | undefined | null,
+  field: string,
+  context: ContainerContext,
+): FieldError[] {
   if (containers === undefined || containers === null || containers.length === 0) return [required(field)]
   const errors: FieldError[] = []
   const names = new Set<string>()
