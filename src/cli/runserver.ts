@@ -66,5 +66,5 @@ function startFailure(error: unknown, options: ServerOptions): string {
     return `${options.bindAddress}:${options.securePort} is taken by another process; choose another --secure-port, or 0 for any free one`
   if (code === 'EACCES' && options.securePort < 1024) return `port ${options.securePort} needs more rights; choose one above 1023`
   if (code === 'EADDRNOTAVAIL') return `${options.bindAddress} is no address of this host`
-  return error.name === 'StoreUnavailableError' ? error.message : (error.stack ?? error.message)
+  return error.name === 'StoreUnavailableError' || error.name === 'RuntimeConfigError' ? error.message : (error.stack ?? error.message)
 }

@@ -26,12 +26,14 @@ const NEEDED: ReadonlySet<string> = new Set([
   'apiregistration.k8s.io/v1',
   'authentication.k8s.io/v1',
   'authorization.k8s.io/v1',
+  'certificates.k8s.io/v1',
   'coordination.k8s.io/v1',
   'discovery.k8s.io/v1',
   'flowcontrol.apiserver.k8s.io/v1',
   'networking.k8s.io/v1',
   'rbac.authorization.k8s.io/v1',
   'scheduling.k8s.io/v1',
+  'storage.k8s.io/v1',
 ])
 
 /** What is left of `definitions`. Throws a RuntimeConfigError where something is asked for that is not there, or cannot be missed. */

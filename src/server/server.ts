@@ -91,13 +91,27 @@ export interface RunningServer {
   close(graceMs: number): Promise<void>
 }
 
+/** Leaves nothing behind where it fails. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const opened: (() => unknown)[] = []
+  try {
+    return await openServer(options, opened)
+  } catch (error) {
+    for (const close of opened.reverse()) await close()
+    throw error
+  }
+}
+
+async function openServer(options: ServerOptions, opened: (() => unknown)[]): Promise<RunningServer> {
   const clock = options.clock ?? systemClock
   const log = options.log ?? SILENT
   const ended = new AbortController()
+  opened.push(() => ended.abort())
   const { store, ledgerStorage } = await openStore(options.store, clock)
+  opened.push(() => store.close())
   const compaction = options.store.kind === 'etcd' ? { compactionIntervalMs: options.store.compactionIntervalSeconds * 1000 } : {}
   const cache = await openCache(store, clock, { ...compaction, report: (err) => log.error({ err }, 'cache problem') })
+  opened.push(() => cache.close())
 
   const families = new Families()
   const longRunning: { current: LongRunning | undefined } = { current: undefined }
@@ -134,7 +148,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
   }
   const served = enabledDefinitions(servedDefinitions({ issuer, chain }), options.runtimeConfig)
-  await registerAll(registry, cache, [...served, ...podpassDefinitions({ ...identity, retired: tokensDied, ...(options.turnableClock && { turnableClock: options.turnableClock }) })])
+  await registerAll(registry, cache, [
+    ...served,
+    ...podpassDefinitions({ ...identity, retired: tokensDied, ...(options.turnableClock && { turnableClock: options.turnableClock }) }),
+  ])
   const index = new RbacIndex()
   index.follow(cache)
   authorizer.current = authorizerOf(options, cache, index)
@@ -238,6 +255,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     requestTimeoutMs: options.requestTimeoutSeconds * 1000,
     handle: handler,
   })
+  opened.push(() => listener.close(0))
   port = listener.port
   const announcement = await announce(system, options, port, store)
   await startControllers(
