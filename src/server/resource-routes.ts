@@ -245,7 +245,12 @@ function recordAnswer({ audit, deps }: ServerRequest, result: Result): void {
   if (result.kind === 'status') audit?.answered(result.status)
   else if (audit?.wantsResponse === true)
     audit.answeredWith(
-      renderResult(result, { format: PLAIN_JSON, query: new URLSearchParams(), schemas: deps.verbs.registry.schemas, world: deps.verbs.world }),
+      renderResult(result, {
+        format: PLAIN_JSON,
+        query: new URLSearchParams(),
+        schemas: deps.verbs.registry.schemas,
+        world: deps.verbs.world,
+      }),
     )
 }
 
