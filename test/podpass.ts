@@ -214,8 +214,9 @@ export async function startServe(store: StoreKind, flags: readonly string[] = ['
 /** `podpass up` in a folder of its own; resolves when it has printed how to use it. */
 export async function startUp(
   folder: string,
+  flags: readonly string[] = [],
 ): Promise<{ kubeconfig: string; url: string; printed(): string; exitCode(): number | null; stop(): Promise<void> }> {
-  const up = startProcess(process.execPath, [COMMAND, 'up', '--data-dir', folder, '--secure-port=0'])
+  const up = startProcess(process.execPath, [COMMAND, 'up', '--data-dir', folder, '--secure-port=0', ...flags])
   const line = (pattern: RegExp) => pattern.exec(up.log())?.[1]
   await until(async () => line(/Ctrl-C (stops)/) !== undefined, up)
   return {

@@ -37,6 +37,8 @@ export class LongRunning {
   add(username: string, credentials: Credentials, close: () => void): () => void {
     const open = { username, credentials, close }
     this.#open.add(open)
+    // Between its authentication and now it may have died.
+    if (username.startsWith(ACCOUNT_PREFIX)) void this.#check(open)
     return () => this.#open.delete(open)
   }
 

@@ -246,3 +246,65 @@ describe('in a file', () => {
     await expect(open(new LedgerFile(path))).rejects.toThrow('damaged.jsonl:1 is no record of the ledger')
   })
 })
+
+describe('a second revocation in the same second', () => {
+  test('kills what was issued in between, which carries a time to come', async () => {
+    const ledger = await open(new Memory())
+    const owner = { kind: 'Account' as const, uid: 'sa-uid' }
+    for (let time = 0; time < 3; time++) {
+      const token = issue(ledger, `j${time}`, undefined, 3600, ledger.earliestIssueSeconds([owner], Math.floor(clock.ms / 1000)))
+      expect(ledger.revoked(token)).toBe(false)
+      await ledger.revokeOwner(owner)
+      expect(ledger.revoked(token)).toBe(true)
+    }
+  })
+
+  test('never puts new tokens further ahead than clocks may differ', async () => {
+    const ledger = await open(new Memory())
+    const owner = { kind: 'Account' as const, uid: 'sa-uid' }
+    for (let time = 0; time < 100; time++) await ledger.revokeOwner(owner)
+    expect(ledger.earliestIssueSeconds([owner], Math.floor(clock.ms / 1000)) - clock.ms / 1000).toBeLessThan(60)
+  })
+})
+
+describe('two servers on one store', () => {
+  /** What one writes, all hear. */
+  class Shared extends Memory {
+    listeners: ((records: readonly LedgerRecord[]) => void)[] = []
+    override async append(records: readonly LedgerRecord[], options: { durable: boolean }) {
+      await super.append(records, options)
+      for (const listener of this.listeners) listener(structuredClone(records))
+    }
+    follow(listener: (records: readonly LedgerRecord[]) => void) {
+      this.listeners.push(listener)
+    }
+  }
+
+  test('hear of each other: what was issued, used and revoked', async () => {
+    const storage = new Shared()
+    let died = 0
+    const [one, other] = [await open(storage), await open(storage, { revokedSome: () => died++ })]
+    const token = issue(one, 'j')
+    await one.flush()
+    expect(other.get('j')?.account).toBe('robot')
+    other.used(token)
+    await other.flush()
+    expect(one.get('j')?.lastUsedAtMs).toBe(START_MS)
+    await one.revokeToken('j')
+    expect(other.revoked(token)).toBe(true)
+    expect(other.get('j')?.revokedAtMs).toBe(START_MS)
+    expect(died).toBe(1)
+  })
+
+  test('a note that is late takes no revocation back', async () => {
+    const storage = new Shared()
+    const [one, other] = [await open(storage), await open(storage)]
+    const token = issue(one, 'j')
+    await one.flush()
+    other.used(token)
+    await one.revokeToken('j')
+    await other.flush()
+    expect([one, other].map((ledger) => ledger.get('j')?.revokedAtMs)).toEqual([START_MS, START_MS])
+    expect((await open(storage)).get('j')?.revokedAtMs).toBe(START_MS)
+  })
+})

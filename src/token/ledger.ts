@@ -195,7 +195,7 @@ export class TokenLedger {
     const killed = [...this.#entries.values()].filter((entry) => entry.revokedAtMs === undefined && belongsTo(entry, owner))
     // Tokens that a server beside this one issued are not known here: a year is how long they may last.
     const untilMs = Math.max(atMs + EXTENDED_EXPIRATION_SECONDS * 1000, ...killed.map(({ expiresAtMs }) => expiresAtMs)) + LEEWAY_MS
-    await this.#revoke({ what: 'owner', owner, atMs: Math.floor(atMs / 1000) * 1000, untilMs })
+    await this.#revoke({ what: 'owner', owner, atMs: this.#lastSecondMs(owner, killed), untilMs })
     for (const entry of killed) {
       entry.revokedAtMs = atMs
       this.#note(entry)
@@ -240,6 +240,17 @@ export class TokenLedger {
     this.#cancelFlush?.()
     await this.#writes
     await this.#storage.close?.()
+  }
+
+  /**
+   * The second whose tokens are the last to die. Just after an earlier revocation tokens carry a time to come, those of servers beside this
+   * one too.
+   */
+  #lastSecondMs(owner: TokenOwner, killed: readonly LedgerEntry[]): number {
+    const presentMs = Math.floor(this.#clock.nowMs() / 1000) * 1000
+    const beforeMs = this.#owners.get(`${owner.kind}:${owner.uid}`)?.atMs ?? 0
+    const aheadMs = beforeMs >= presentMs ? Math.min(beforeMs + 1000, presentMs + MAX_AHEAD_MS) : 0
+    return killed.reduce((last, { issuedAtMs }) => Math.max(last, issuedAtMs), Math.max(presentMs, aheadMs))
   }
 
   /** In effect at once, acknowledged when durable; taken back when it could not be kept. */
@@ -346,6 +357,8 @@ export class TokenLedger {
   }
 }
 
+/** Well within what verifiers allow clocks to differ. */
+const MAX_AHEAD_MS = 30_000
 const USE_RESOLUTION_MS = 60_000
 const SWEEP_MS = 60_000
 const MAX_USER_AGENT = 256
