@@ -22,6 +22,9 @@ import type { ResourceName } from './webhook-objects.ts'
 import type { Verdict } from './webhook-review.ts'
 
 const MUTATION = 'mutation.webhook.admission.k8s.io/'
+/** Said of a body, and not of a patched object. */
+const NOT_HANDLED = /^\S+ in version "[^"]*" cannot be handled as a \S+: /
+
 const FAILED_OPEN = `failed-open.${MUTATION}`
 
 /** What one request remembers of its first round. */
@@ -128,7 +131,7 @@ function patched(before: KubeObject, operations: readonly JsonObject[], decode: 
   try {
     return decode(applyJsonPatch(before, operations) as KubeObject) // whatever it is, decoding tells
   } catch (error) {
-    throw internalError(error instanceof Error ? error.message : String(error))
+    throw internalError(error instanceof Error ? error.message.replace(NOT_HANDLED, '') : String(error))
   }
 }
 
@@ -142,8 +145,14 @@ function operationsOf(patch: Buffer, webhook: string): JsonObject[] {
     throw error
   }
   if (value === null) return []
-  if (!Array.isArray(value) || !value.every(isObject)) throw undecodable('a JSON patch is a list of operations')
+  if (!Array.isArray(value) || !value.every(isObject))
+    throw undecodable(`json: cannot unmarshal ${jsonType(value)} into Go value of type jsonpatch.Patch`)
   return value
+}
+
+function jsonType(value: unknown): string {
+  if (Array.isArray(value)) return 'array'
+  return typeof value === 'boolean' ? 'bool' : typeof value
 }
 
 /** Those who hold the object, or its metadata, see the change. */

@@ -83,6 +83,7 @@ export class BadAnswer extends Error {
 /** Reads an answer as strictly as its version asks for. Throws a BadAnswer. */
 export function readVerdict(body: Buffer, uid: string, version: 'v1' | 'v1beta1', mutating: boolean): Verdict {
   const review = parsed(body)
+  checkKind(review)
   const response = review['response']
   if (response === undefined || response === null) throw new BadAnswer('webhook response was absent')
   const answer = record(response, 'response')
@@ -96,7 +97,7 @@ export function readVerdict(body: Buffer, uid: string, version: 'v1' | 'v1beta1'
     checkPatch(patch, patchType, mutating)
   }
   const allowed = answer['allowed'] ?? false
-  if (typeof allowed !== 'boolean') throw mistyped('response.allowed')
+  if (typeof allowed !== 'boolean') throw mistyped('response.allowed', allowed, 'bool')
   return {
     allowed,
     patch: mutating ? patch : undefined,
@@ -105,6 +106,18 @@ export function readVerdict(body: Buffer, uid: string, version: 'v1' | 'v1beta1'
     warnings: texts(answer['warnings'], 'response.warnings'),
     auditAnnotations: textMap(answer['auditAnnotations'], 'response.auditAnnotations'),
   }
+}
+
+/** Nothing but reviews can be read; one that says nothing of itself is taken for one. */
+function checkKind(review: Record<string, unknown>): void {
+  const kind = optionalText(review['kind'], 'kind') ?? ''
+  const apiVersion = optionalText(review['apiVersion'], 'apiVersion') ?? ''
+  const known = apiVersion === '' || apiVersion === `${GROUP}/v1` || apiVersion === `${GROUP}/v1beta1`
+  if (known && (kind === '' || kind === 'AdmissionReview')) return
+  throw new BadAnswer(
+    `no kind ${quote(kind)} is registered for version ${quote(apiVersion)} in scheme "k8s.io/apiserver/pkg/util/webhook/client.go:71"`,
+    true,
+  )
 }
 
 function checkPatch(patch: Buffer | undefined, patchType: string | undefined, mutating: boolean): void {
@@ -136,38 +149,41 @@ function kindText(review: Record<string, unknown>): string {
   return `${group}/${version}, Kind=${optionalText(review['kind'], 'kind') ?? ''}`
 }
 
-function mistyped(path: string): BadAnswer {
-  return new BadAnswer(`json: cannot unmarshal ${path}`, true)
+/** As Go's encoding/json says it of a member of AdmissionReview. */
+function mistyped(path: string, value: unknown, wanted: string): BadAnswer {
+  const found = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value
+  const owner = path.startsWith('response.') ? 'AdmissionResponse' : 'AdmissionReview'
+  return new BadAnswer(`json: cannot unmarshal ${found} into Go struct field ${owner}.${path} of type ${wanted}`, true)
 }
 
 function record(value: unknown, path: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw mistyped(path)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw mistyped(path, value, 'map[string]interface {}')
   return value as Record<string, unknown> // an object, as was just seen
 }
 
 function optionalText(value: unknown, path: string): string | undefined {
   if (value === undefined || value === null) return undefined
-  if (typeof value !== 'string') throw mistyped(path)
+  if (typeof value !== 'string') throw mistyped(path, value, 'string')
   return value
 }
 
 function texts(value: unknown, path: string): string[] {
   if (value === undefined || value === null) return []
-  if (!Array.isArray(value) || value.some((one) => typeof one !== 'string')) throw mistyped(path)
+  if (!Array.isArray(value) || value.some((one) => typeof one !== 'string')) throw mistyped(path, value, '[]string')
   return value
 }
 
 function textMap(value: unknown, path: string): Record<string, string> {
   if (value === undefined || value === null) return {}
   const map = record(value, path)
-  if (Object.values(map).some((one) => typeof one !== 'string')) throw mistyped(path)
+  if (Object.values(map).some((one) => typeof one !== 'string')) throw mistyped(path, map, 'map[string]string')
   return map as Record<string, string> // all members are texts, as was just seen
 }
 
 function patchOf(value: unknown): Buffer | undefined {
   const text = optionalText(value, 'response.patch')
   if (text === undefined || text === '') return undefined
-  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) throw mistyped('response.patch')
+  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) throw new BadAnswer('illegal base64 data in response.patch', true)
   return Buffer.from(text, 'base64')
 }
 

@@ -225,7 +225,7 @@ describe('answers of a webhook', () => {
     [
       'are another kind',
       () => (response) => response.end('{"kind":"Pod","apiVersion":"v1","response":{}}'),
-      /received invalid webhook response: expected response\.uid="uid-0", got ""$/,
+      /failed to call webhook: no kind "Pod" is registered for version "v1" in scheme "k8s\.io\/apiserver\/pkg\/util\/webhook\/client\.go:71"$/,
     ],
     [
       'have no response',
@@ -242,7 +242,11 @@ describe('answers of a webhook', () => {
       (request) => (response) => response.end(JSON.stringify({ response: { uid: request.uid, allowed: true } })),
       /received invalid webhook response: expected webhook response of admission\.k8s\.io\/v1, Kind=AdmissionReview, got \/, Kind=$/,
     ],
-    ['allow with a text', () => ({ allowed: 'true' }), /failed to call webhook: json: cannot unmarshal response\.allowed$/],
+    [
+      'allow with a text',
+      () => ({ allowed: 'true' }),
+      /failed to call webhook: json: cannot unmarshal string into Go struct field AdmissionResponse\.response\.allowed of type bool$/,
+    ],
     [
       'patch what they should only look at',
       () => ({ allowed: true, ...patchOf({ op: 'remove', path: '/data' }) }),
@@ -492,7 +496,7 @@ describe('a patch', () => {
     ],
     ['is only a type', { patchType: 'JSONPatch' }, /webhook returned response\.patchType but not response\.patch$/],
     ['is of another type', { ...patchOf({}), patchType: 'Merge' }, /unsupported patch type "Merge"$/],
-    ['is no base64', { patch: '%%%%', patchType: 'JSONPatch' }, /cannot unmarshal response\.patch$/],
+    ['is no base64', { patch: '%%%%', patchType: 'JSONPatch' }, /illegal base64 data in response\.patch$/],
   ])('that %s is a failure of the webhook, which the policy may ignore', async (_, response, text) => {
     expect((await patchedBy(response)).status?.message).toMatch(text)
     const open = await patchedBy(response, { failurePolicy: 'Ignore' })

@@ -237,7 +237,16 @@ describe('a mutating webhook', () => {
     expect(updated.data).toEqual({ a: '1', b: '2' })
   })
 
-  test('may give a pod an account, which admission then checks', async () => {
+  test('is shown the options of the update that a patch turns out to be', async () => {
+    const made = await configMap()
+    const webhook = await serve(() => ({ allowed: true }))
+    await register('Mutating', webhook)
+    const path = `/api/v1/namespaces/app/configmaps/${made.metadata.name}?fieldManager=me`
+    await world.send('PATCH', path, { data: { b: '2' } }, 'application/merge-patch+json')
+    expect(webhook.asked[0]!.review.request.options).toEqual({ kind: 'UpdateOptions', apiVersion: 'meta.k8s.io/v1', fieldManager: 'me' })
+  })
+
+  test('adds to lists of a pod', async () => {
     const webhook = await serve(() => ({
       allowed: true,
       ...patchOf({ op: 'add', path: '/spec/tolerations/-', value: { operator: 'Exists' } }),

@@ -119,7 +119,7 @@ export function admissionRequest(
     name: subject.name,
     object: subject.object,
     oldObject: subject.oldObject,
-    options: subject.options,
+    options: optionsOf(operation, subject.options),
     user: context.user,
     dryRun: subject.dryRun,
     warn: context.warn,
@@ -129,6 +129,13 @@ export function admissionRequest(
       return context.signal
     },
   }
+}
+
+/** A patch shows the options of what it turns out to be. @see apiserver/pkg/endpoints/handlers/patch.go, patchToUpdateOptions */
+function optionsOf(operation: Operation, options: KubeObject): KubeObject {
+  if (options.kind !== 'PatchOptions') return options
+  const { force: _, ...shared } = options
+  return { ...shared, kind: operation === 'CREATE' ? 'CreateOptions' : 'UpdateOptions' }
 }
 
 /** A namespace is in itself: admission sees it so. */
