@@ -27,3 +27,13 @@ test('a job that throws lets the next one through', async () => {
   await expect(queue.run('k', () => Promise.reject(new Error('no')))).rejects.toThrow('no')
   expect(await queue.run('k', async () => 1)).toBe(1)
 })
+
+test('a job that waits for a later one of its own key does not wait for ever', async () => {
+  const queue = new KeyedQueue(10)
+  const seen: string[] = []
+  await queue.run('k', async () => {
+    await queue.run('k', async () => void seen.push('inner'))
+    seen.push('outer')
+  })
+  expect(seen).toEqual(['inner', 'outer'])
+})
