@@ -7,11 +7,12 @@
  * @see cmd/kube-apiserver/app/options/options.go
  * @module
  */
-import type { AbacPolicy } from '../authorization/abac.ts'
+
 import type { BatchSettings } from '../audit/batch.ts'
 import type { LogFormat } from '../audit/log-backend.ts'
 import type { LogFileSettings } from '../audit/log-file.ts'
 import type { Policy } from '../audit/policy.ts'
+import type { AbacPolicy } from '../authorization/abac.ts'
 import type { ClientConfig } from '../client/kubeconfig.ts'
 import type { Clock, TurnableClock } from '../clock.ts'
 
