@@ -5,7 +5,7 @@
  */
 
 import type { AdmissionRequest, Operation } from '../../admission/admission.ts'
-import type { KubeObject } from '../../api/object.ts'
+import type { GroupVersionKind, KubeObject } from '../../api/object.ts'
 import type { Status } from '../../api/status.ts'
 import type { UserInfo } from '../../authentication/user.ts'
 import type { CachedObject } from '../../cache/cache.ts'
@@ -106,7 +106,15 @@ export function admissionRequest(
   context: VerbContext,
   endpoint: Endpoint,
   operation: Operation,
-  subject: { name: string; object: KubeObject | undefined; oldObject: KubeObject | undefined; options: KubeObject; dryRun: boolean },
+  subject: {
+    name: string
+    object: KubeObject | undefined
+    oldObject: KubeObject | undefined
+    options: KubeObject
+    dryRun: boolean
+    /** When it is not the endpoint's. */
+    kind?: GroupVersionKind
+  },
 ): AdmissionRequest {
   return {
     operation,
@@ -114,7 +122,7 @@ export function admissionRequest(
     version: endpoint.gvk.version,
     resource: endpoint.gr.resource,
     subresource: context.subresource,
-    kind: endpoint.gvk,
+    kind: subject.kind ?? endpoint.gvk,
     namespace: isNamespace(endpoint) ? subject.name : context.namespace,
     name: subject.name,
     object: subject.object,

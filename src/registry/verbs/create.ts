@@ -46,16 +46,14 @@ export async function createAction(context: VerbContext, endpoint: Endpoint, act
     schema,
     apiVersion: groupVersion(action.kind.group, action.kind.version),
   })
-  const admission = {
-    ...admissionRequest(context, endpoint, 'CREATE', {
-      name: context.name === '' ? (meta.name ?? '') : context.name,
-      object,
-      oldObject: undefined,
-      options: options.object,
-      dryRun: options.dryRun,
-    }),
+  const admission = admissionRequest(context, endpoint, 'CREATE', {
+    name: context.name === '' ? (meta.name ?? '') : context.name,
+    object,
+    oldObject: undefined,
+    options: options.object,
+    dryRun: options.dryRun,
     kind: action.kind,
-  }
+  })
   await context.verbs.admission.admit(admission)
   const answer = await action.create(
     {
