@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { StatusError } from '../status.ts'
-import { readJsonPatch, readMergePatch, readStrategicMergePatch } from './read-patch.ts'
+import { readApplied, readJsonPatch, readMergePatch, readStrategicMergePatch } from './read-patch.ts'
 
 const bytes = (text: string): Buffer => Buffer.from(text)
 
@@ -62,4 +62,11 @@ describe('readJsonPatch()', () => {
     test(`refuses ${text}${validated ? '' : ' unvalidated'}`, () =>
       expect(refusal(() => readJsonPatch(bytes(text), { validated }))).toBe(message))
   }
+})
+
+test('an apply configuration is a map, or nothing', () => {
+  expect(readApplied(Buffer.from('')).config).toEqual({})
+  expect(() => readApplied(Buffer.from('- a'))).toThrow(
+    'error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value of type map[string]interface {}',
+  )
 })

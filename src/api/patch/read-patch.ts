@@ -39,7 +39,10 @@ export interface AppliedConfiguration {
 export function readApplied(body: Buffer): AppliedConfiguration {
   try {
     const { tree, duplicates } = parseYaml(decodeText(body))
-    return { config: plainValue(tree), duplicates }
+    const config = plainValue(tree)
+    if (config !== null && !isObject(config))
+      throw badRequest(`error decoding YAML: error unmarshaling JSON: while decoding JSON: ${noMap(config)}`)
+    return { config: config ?? {}, duplicates }
   } catch (error) {
     if (!(error instanceof YamlError)) throw error
     throw badRequest(`error decoding YAML: error converting YAML to JSON: ${error.message}`, { cause: error })
