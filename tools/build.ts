@@ -15,7 +15,7 @@ export async function build(): Promise<string[]> {
   // Loaded only now: what it imports needs the types.
   const { writeOpenAPI } = await import('./openapi.ts')
   const documents = await writeOpenAPI('dist/openapi')
-  return [`dist/podpass.js: ${Math.round(bytes / 1024)} KiB`, `dist/openapi: ${Math.round(documents / 1024)} KiB`]
+  return [`dist/podpass.main.js: ${Math.round(bytes / 1024)} KiB`, `dist/openapi: ${Math.round(documents / 1024)} KiB`]
 }
 
 if (import.meta.main) console.log((await build()).join('\n'))
