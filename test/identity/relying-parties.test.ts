@@ -105,7 +105,11 @@ describe('jose', () => {
 
   test('a retired key takes its tokens with it, at the server at once and at relying parties when they look again', async () => {
     const [old] = (await podpass('keys', 'list')).split('\n').filter((line) => line.includes('Published'))
-    await podpass('keys', 'retire', (old as string).split(' ')[0] as string)
+    const kid = (old as string).split(' ')[0] as string
+    // Comes back when the key is gone.
+    const deletion = await run('kubectl', ['delete', 'signingkey', kid], { env: { KUBECONFIG: up.kubeconfig } })
+    expect(deletion.out).toContain('deleted')
+    expect(await podpass('keys', 'list')).toMatch(new RegExp(`^${kid} .*Retired`, 'm'))
     await publish()
     expect(jwksOf('openid/v1/jwks').keys).toHaveLength(1)
     expect(await server.statusOf(reader)).toBe(401)

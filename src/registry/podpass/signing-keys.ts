@@ -38,7 +38,8 @@ export function signingKeys({ keys, folder, retired }: SigningKeysDeps): Resourc
     schema: schemaName('SigningKey'),
     strategy: { validateName: () => [] },
     collection: {
-      get: ({ name }) => list().find((key) => key.metadata?.name === name),
+      // A retired key stays in the list for the record, and is gone for everything else: who deletes it waits for that.
+      get: ({ name }) => list().find(({ metadata, status }) => metadata?.name === name && status?.phase !== 'Retired'),
       list,
       async remove(object) {
         const kid = object.metadata?.name ?? ''
