@@ -94,13 +94,22 @@ describe('serveOptions()', () => {
     ])
   })
 
+  test('takes a signing endpoint in place of both key files, and not beside them', async () => {
+    await expect(serve(['--service-account-signing-endpoint=/run/signer.sock'])).rejects.toThrow(/signs in place of/)
+  })
+
+  test('remembers tokens and accepts those of vanished nodes unless told otherwise', async () => {
+    expect((await serve([])).options.serviceAccount).toMatchObject({ ledger: true, strictNodeClaim: false })
+    const { options } = await serve(['--token-ledger=false', '--strict-node-claim'])
+    expect(options.serviceAccount).toMatchObject({ ledger: false, strictNodeClaim: true })
+  })
+
   const refusals: [name: string, flags: string[], message: RegExp][] = [
     ['half of a pair', ['--tls-cert-file=x'], /--tls-cert-file and --tls-private-key-file go together; --tls-private-key-file is missing/],
     ['two stores', ['--etcd-servers=http://a:1', '--data-dir=x'], /two stores/],
     ['etcd certificates without etcd', ['--etcd-cafile=x'], /means nothing without --etcd-servers/],
     ['static tokens without the unsafe flag', ['--token-auth-file=/dev/null'], /needs --unsafe-static-tokens/],
     ['what kube-apiserver has and podpass does not do', ['--encryption-provider-config=x'], /--encryption-provider-config is refused/],
-    ['a bootstrap token switch', ['--enable-bootstrap-token-auth'], /is refused/],
     ['an unknown mode', ['--authorization-mode=RBCA'], /did you mean RBAC/],
     ['a mode that podpass does not have', ['--authorization-mode=Webhook'], /--authorization-mode=Webhook is refused/],
     ['an unknown admission plugin', ['--enable-admission-plugins=NodeRestrictions'], /did you mean NodeRestriction\?/],
