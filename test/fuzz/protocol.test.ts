@@ -77,6 +77,35 @@ describe('HTTP/1.1', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 422 /)
   })
 
+  test('nobody who is refused is told to go on', async () => {
+    const answer = await sendRaw(
+      server,
+      admin,
+      `POST ${MAPS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer nonsense\r\nContent-Length: 4000000\r\nExpect: 100-continue\r\n\r\n`,
+    )
+    expect(answer).toMatch(/^HTTP\/1\.1 4(01|13) /)
+    expect(answer).not.toContain('100 Continue')
+  })
+
+  test('a body in chunks, without a length and with trailers, is read', async () => {
+    const answer = await sendRaw(
+      server,
+      admin,
+      `POST ${MAPS}?dryRun=All HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\nConnection: close\r\n\r\n1a\r\n{"metadata":{"name":"c1"}}\r\n0\r\nX-T: 1\r\n\r\n`,
+    )
+    expect(answer).toMatch(/^HTTP\/1\.1 201 /)
+  })
+
+  test('a sender that stalls is answered when its time is up', async () => {
+    const answer = await sendRaw(
+      server,
+      admin,
+      `POST ${MAPS}?timeout=200ms HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{`,
+    )
+    expect(answer).toMatch(/^HTTP\/1\.1 504 /)
+    expect(answer).toContain('Timeout: request did not complete within the allotted timeout')
+  })
+
   test('an unauthenticated sender is refused before its body is read', async () => {
     const socket = await openSocket(server, { ca: admin.ca })
     const answer = await new Promise<string>((done) => {
