@@ -45,7 +45,9 @@ const GROUP_ORDER = [
 export function servedDefinitions({ issuer, chain }: ServedDeps): ResourceDefinition[] {
   const token = serviceAccountTokenSubresource({ issuer })
   const plain = definitions.map((definition) =>
-    definition.group === '' && definition.resource === 'serviceaccounts' ? { ...definition, subresources: { ...definition.subresources, token } } : definition,
+    definition.group === '' && definition.resource === 'serviceaccounts'
+      ? { ...definition, subresources: { ...definition.subresources, token } }
+      : definition,
   )
   const all = [...plain, ...authenticationDefinitions({ chain, apiAudiences: issuer.apiAudiences }), ...authorizationDefinitions]
   const rank = ({ group }: ResourceDefinition) => (GROUP_ORDER.includes(group) ? GROUP_ORDER.indexOf(group) : GROUP_ORDER.length)
