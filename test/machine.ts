@@ -76,11 +76,11 @@ function minorOf(kubectl: string): string | undefined {
   }
 }
 
-/** A Python that can import the official client. */
-export function pythonWithKubernetes(): string | undefined {
+/** A Python that can import all of `modules`. */
+export function pythonWith(...modules: string[]): string | undefined {
   return [find('python3'), '/usr/bin/python3'].find((python) => {
     try {
-      execFileSync(python as string, ['-c', 'import kubernetes'], { stdio: 'ignore' })
+      execFileSync(python as string, ['-c', `import ${modules.join(', ')}`], { stdio: 'ignore' })
       return true
     } catch {
       return false

@@ -3,11 +3,11 @@
  */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { pythonWithKubernetes } from '../machine.ts'
+import { pythonWith } from '../machine.ts'
 import { type Running, STORES, startServe } from '../podpass.ts'
 import { run } from './run.ts'
 
-const python = pythonWithKubernetes()
+const python = pythonWith('kubernetes')
 
 describe.each(STORES)("Python's kubernetes on the $kind store", ({ kind, isHere }) => {
   let server: Running

@@ -3,7 +3,6 @@
  *
  * The server's clock is virtual: the hours that a new key is published before it signs pass at once, and relying parties are told the time.
  */
-import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,18 +10,12 @@ import process from 'node:process'
 import { createLocalJWKSet, createRemoteJWKSet, customFetch, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { run } from '../clients/run.ts'
+import { pythonWith } from '../machine.ts'
 import { COMMAND, startUp } from '../podpass.ts'
 import { type AccountServer, accountServer, kidOf } from './account-server.ts'
 
 const AUDIENCE = 'https://vault.example'
-const hasPyJwt = (() => {
-  try {
-    execFileSync('python3', ['-c', 'import jwt, cryptography'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-})()
+const python = pythonWith('jwt', 'cryptography')
 
 let folder: string
 let up: Awaited<ReturnType<typeof startUp>>
@@ -116,21 +109,24 @@ describe('jose', () => {
   })
 })
 
-describe.runIf(hasPyJwt)('PyJWT', () => {
-  test('S85: accepts a token by the published keys, and refuses one for somebody else', async () => {
-    await publish()
-    const token = await server.tokenOf('default', 'robot', { audiences: [AUDIENCE] })
-    const program = `
+describe.skipIf(python === undefined)(
+  `PyJWT${python === undefined ? ' (skipped: there is no Python with it on this machine)' : ''}`,
+  () => {
+    test('S85: accepts a token by the published keys, and refuses one for somebody else', async () => {
+      await publish()
+      const token = await server.tokenOf('default', 'robot', { audiences: [AUDIENCE] })
+      const program = `
 import json, sys, jwt
 token, path, audience = sys.stdin.read().split('\\n')
 keys = jwt.PyJWKSet.from_dict(json.load(open(path)))
 key = keys[jwt.get_unverified_header(token)['kid']]
 options = {'verify_exp': False, 'verify_nbf': False, 'verify_iat': False}
-print(jwt.decode(token, key, algorithms=['RS256', 'ES256'], audience=audience, issuer='https://kubernetes.default.svc', options=options)['sub'])
+print(jwt.decode(token, key.key, algorithms=['RS256', 'ES256'], audience=audience, issuer='https://kubernetes.default.svc', options=options)['sub'])
 `
-    const check = (audience: string) =>
-      run('python3', ['-c', program], { stdin: [token, join(published(), 'openid/v1/jwks'), audience].join('\n') })
-    expect((await check(AUDIENCE)).out).toBe('system:serviceaccount:default:robot\n')
-    expect((await check('https://other.example')).err).toContain('InvalidAudienceError')
-  })
-})
+      const check = (audience: string) =>
+        run(python as string, ['-c', program], { stdin: [token, join(published(), 'openid/v1/jwks'), audience].join('\n') })
+      expect(await check(AUDIENCE)).toMatchObject({ out: 'system:serviceaccount:default:robot\n', err: '' })
+      expect((await check('https://other.example')).err).toContain('InvalidAudienceError')
+    })
+  },
+)

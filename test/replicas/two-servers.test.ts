@@ -1,7 +1,9 @@
 /**
  * Two `podpass serve` on one etcd: they serve the same objects, one of them runs the controllers, and what counts on one counts on both.
  */
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { adminOf, type Credentials, sender } from '../fuzz/request.ts'
@@ -81,12 +83,12 @@ describe.skipIf(!HAS_ETCD)(`two servers on one etcd${HAS_ETCD ? '' : ' (skipped:
 
   test('a watch on one sees the writes of the other', async () => {
     let seen = ''
-    const watch = request(
-      { host: '127.0.0.1', port: secondPort, path: `${MAPS}?watch=1&fieldSelector=metadata.name%3Dwatched`, ...admin },
-      (response) => response.setEncoding('utf8').on('data', (text: string) => (seen += text)),
-    )
+    const watch = request({ host: '127.0.0.1', port: secondPort, path: `${MAPS}?watch=1&fieldSelector=metadata.name%3Dwatched`, ...admin })
     watch.on('error', () => {})
     watch.end()
+    const [response] = (await once(watch, 'response')) as [IncomingMessage]
+    response.setEncoding('utf8').on('data', (text: string) => (seen += text))
+    response.on('error', () => {})
     await onFirst('POST', MAPS, configMap('watched'))
     await onFirst('DELETE', `${MAPS}/watched`)
     const sawBoth = await eventually(async () => /"ADDED".*"DELETED"/s.test(seen))
