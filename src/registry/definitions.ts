@@ -6,6 +6,7 @@
  * @module
  */
 import { admissionregistrationDefinitions } from './admissionregistration/definitions.ts'
+import { apiextensionsDefinitions } from './apiextensions/definitions.ts'
 import { apiregistrationDefinitions } from './apiregistration/definitions.ts'
 import { appsDefinitions } from './apps/definitions.ts'
 import { autoscalingDefinitions } from './autoscaling/definitions.ts'
@@ -40,6 +41,7 @@ export const definitions: readonly ResourceDefinition[] = [
   ...rbacDefinitions,
   ...storageDefinitions,
   ...admissionregistrationDefinitions,
+  ...apiextensionsDefinitions,
   ...schedulingDefinitions,
   ...coordinationDefinitions,
   ...nodeDefinitions,

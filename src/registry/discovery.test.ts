@@ -23,11 +23,12 @@ const recorded: { group: string; version: string; resources: Resource[] }[] = JS
 const WITH_A_SERVER = ['serviceaccounts/token']
 const GROUPS_WITH_A_SERVER = ['authentication.k8s.io', 'authorization.k8s.io']
 /** Not served. */
-const OMITTED = ['componentstatuses']
-const OMITTED_GROUPS = ['apiextensions.k8s.io']
+const OMITTED = ['componentstatuses', 'customresourcedefinitions/status']
+/** Only read. */
+const READ_ONLY = ['customresourcedefinitions']
 
-const skipped = [...WITH_A_SERVER, ...OMITTED]
-const groups = recorded.filter(({ group }) => ![...GROUPS_WITH_A_SERVER, ...OMITTED_GROUPS].includes(group))
+const skipped = [...WITH_A_SERVER, ...OMITTED, ...READ_ONLY]
+const groups = recorded.filter(({ group }) => !GROUPS_WITH_A_SERVER.includes(group))
 
 function served(): Discovery {
   const registry = new Registry(builtinSchemas)
