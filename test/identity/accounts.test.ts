@@ -176,7 +176,8 @@ describe('tokens', () => {
     expect(Buffer.from(data.namespace, 'base64').toString()).toBe('default')
     expect(filled.annotations['kubernetes.io/service-account.uid']).toBe((await json('get', 'sa', 'build-robot')).metadata.uid)
     const description = (await kubectl('describe', 'secrets/build-robot-secret')).out
-    expect(description).toMatch(/^ca\.crt: +\d+ bytes\nnamespace: +7 bytes\ntoken: +\S+$/m)
+    // kubectl prints them in no order.
+    for (const line of [/^ca\.crt: +\d+ bytes$/m, /^namespace: +7 bytes$/m, /^token: +\S+$/m]) expect(description).toMatch(line)
     const token = Buffer.from(data.token, 'base64').toString()
     expect(await server.statusOf(token)).toBe(200)
     expect((await kubectl('delete', 'serviceaccount/build-robot')).out).toBe('serviceaccount "build-robot" deleted\n')
