@@ -85,7 +85,7 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   allocate?(object: T, old: T | undefined, write: Write): undefined | (() => void) | Promise<undefined | (() => void)>
   /** After the object is gone for good. */
   released?(object: T, world: World): void
-  /** `generation` starts at 1 and is bumped when this says so. Absent: the kind has no generation. */
+  /** `generation` starts at 1 and is bumped when this says so, after prepareForUpdate, also of a write through `scale`. Absent: the kind, or this endpoint, counts none. */
   specChanged?(object: T, old: T): boolean
   /** PUT without a resourceVersion: true unless upstream says otherwise (Lease, PDB, …). */
   allowUnconditionalUpdate?: boolean
@@ -111,12 +111,24 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   resetFields?: readonly string[]
 }
 
+/** What an update through one endpoint of an object asks. */
+export type UpdateStrategy<T extends KubeObject = KubeObject> = Pick<
+  Strategy<T>,
+  | 'prepareForUpdate'
+  | 'specChanged'
+  | 'validateUpdate'
+  | 'warnings'
+  | 'allocate'
+  | 'resetFields'
+  | 'allowUnconditionalUpdate'
+  | 'authorizeWrite'
+>
+
 /** A subresource that reads and writes the parent object under other rules (`status`, `approval`, `ephemeralcontainers`, `finalize`). */
 export interface ObjectSubresource<T extends KubeObject = KubeObject> {
   type: 'object'
   verbs: readonly Verb[]
-  strategy: Pick<Strategy<T>, 'prepareForUpdate' | 'validateUpdate' | 'warnings' | 'resetFields' | 'allocate' | 'authorizeWrite'> &
-    Partial<Pick<Strategy<T>, 'allowUnconditionalUpdate'>>
+  strategy: UpdateStrategy<T>
 }
 
 /** A subresource whose body is another kind made from the parent (`scale`). */

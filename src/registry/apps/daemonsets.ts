@@ -20,7 +20,6 @@ import { type PodValidationOptions, templateOptions } from '../core/pod/validati
 import { templateWarnings } from '../core/pod/warnings.ts'
 import {
   alwaysRunningErrors,
-  bumpGeneration,
   decrementErrors,
   isEmptySelector,
   nonnegativeErrors,
@@ -60,7 +59,6 @@ export const daemonSets = define<DaemonSet>({
       restoreMember(daemonSet, old, 'status')
       const templateChanged = !semanticEqual(daemonSet.spec?.template, old.spec?.template)
       setTemplateGeneration(daemonSet, templateGeneration(old) + (templateChanged ? 1n : 0n))
-      if (isChanged(daemonSet, old)) bumpGeneration(daemonSet, old)
     },
     validate: ({ spec = {} }, { world }) => daemonSetSpecErrors(spec, templateOptions(world)),
     validateUpdate({ spec = {} }, { spec: old = {} }, { world }) {

@@ -18,7 +18,6 @@ import { templateWarnings } from '../core/pod/warnings.ts'
 import {
   alwaysRunningErrors,
   atMostErrors,
-  bumpGeneration,
   decrementErrors,
   nonnegativeErrors,
   podNameWarnings,
@@ -56,7 +55,6 @@ export const deployments = define<Deployment>({
     prepareForUpdate(deployment, old) {
       restoreMember(deployment, old, 'status')
       dropDisabledTemplateFields(deployment.spec?.template, old.spec?.template)
-      if (isChanged(deployment, old)) bumpGeneration(deployment, old)
     },
     validate: ({ spec = {} }, { world }) => deploymentSpecErrors(spec, templateOptions(world)),
     validateUpdate: ({ spec = {} }, { spec: old = {} }, { world }) => [

@@ -18,7 +18,6 @@ import { templateWarnings } from '../core/pod/warnings.ts'
 import {
   alwaysRunningErrors,
   atMostErrors,
-  bumpGeneration,
   nonnegativeErrors,
   podNameWarnings,
   restoreMember,
@@ -59,7 +58,6 @@ export const replicaSets = define<ReplicaSet>({
     prepareForUpdate(replicaSet, old) {
       restoreMember(replicaSet, old, 'status')
       dropDisabledTemplateFields(replicaSet.spec?.template, old.spec?.template)
-      if (isChanged(replicaSet, old)) bumpGeneration(replicaSet, old)
     },
     validate: ({ spec = {} }, { world }) => replicaSetSpecErrors(spec, templateOptions(world)),
     validateUpdate: ({ spec = {} }, { spec: old = {} }, { world }) => [

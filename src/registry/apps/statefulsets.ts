@@ -29,7 +29,6 @@ import { claimSpecWarnings, templateWarnings } from '../core/pod/warnings.ts'
 import {
   alwaysRunningErrors,
   atMostErrors,
-  bumpGeneration,
   decrementErrors,
   nonnegativeErrors,
   restoreMember,
@@ -80,7 +79,6 @@ export const statefulSets = define<StatefulSet>({
       restoreMember(statefulSet, old, 'status')
       dropMaxUnavailable(statefulSet, old)
       dropDisabledTemplateFields(statefulSet.spec?.template, old.spec?.template)
-      if (isChanged(statefulSet, old)) bumpGeneration(statefulSet, old)
     },
     validate: ({ spec = {} }, { world }) => statefulSetSpecErrors(spec, templateOptions(world), {}),
     validateUpdate: ({ spec = {} }, { spec: old = {} }, { world }) => updateErrors(spec, old, templateOptions(world, old.template)),

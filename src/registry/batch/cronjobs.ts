@@ -13,7 +13,7 @@ import { dropDisabledTemplateFields } from '../core/pod/disabledfields.ts'
 import { semanticEqual } from '../core/pod/semanticequal.ts'
 import { CONTAINERS_COLUMN, containerCells, IMAGES_COLUMN, selectorCell } from '../core/pod/templatecells.ts'
 import { type PodValidationOptions, templateOptions } from '../core/pod/validationoptions.ts'
-import { bumpGeneration, nonnegativeErrors, podNameWarnings, restoreMember } from '../core/pod/workload.ts'
+import { nonnegativeErrors, podNameWarnings, restoreMember } from '../core/pod/workload.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, ageOf, column, NAME_COLUMN, nameCell, wideColumn } from '../table-cells.ts'
 import { byteLength } from '../validation.ts'
@@ -50,7 +50,6 @@ export const cronJobs = define<CronJob>({
     prepareForUpdate(cronJob, old) {
       restoreMember(cronJob, old, 'status')
       dropDisabledTemplateFields(cronJob.spec?.jobTemplate?.spec?.template, old.spec?.jobTemplate?.spec?.template)
-      if (isChanged(cronJob, old)) bumpGeneration(cronJob, old)
     },
     validate({ spec = {}, metadata = {} }, { world }) {
       const errors = cronJobSpecErrors(spec, undefined, templateOptions(world))

@@ -15,7 +15,7 @@ import { dropDisabledTemplateFields } from '../core/pod/disabledfields.ts'
 import { semanticEqual } from '../core/pod/semanticequal.ts'
 import { CONTAINERS_COLUMN, containerCells, IMAGES_COLUMN, selectorCell } from '../core/pod/templatecells.ts'
 import { type PodValidationOptions, templateOptions } from '../core/pod/validationoptions.ts'
-import { bumpGeneration, goMap, podNameWarnings, restoreMember, unselectedErrors } from '../core/pod/workload.ts'
+import { goMap, podNameWarnings, restoreMember, unselectedErrors } from '../core/pod/workload.ts'
 import { ALL_VERBS, define, type World } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, humanDuration, NAME_COLUMN, nameCell, wideColumn } from '../table-cells.ts'
 import { selectorHasInvalidLabelValue, validateLabelSelector } from '../validation.ts'
@@ -61,7 +61,6 @@ export const jobs = define<Job>({
     prepareForUpdate(job, old) {
       restoreMember(job, old, 'status')
       dropDisabledTemplateFields(job.spec?.template, old.spec?.template)
-      if (isChanged(job, old)) bumpGeneration(job, old)
     },
     validate: (job, { world }) => jobErrors(job, { options: templateOptions(world), prefixedLabels: true }),
     validateUpdate: (job, old, { world }) => jobUpdateErrors(job, old, world),

@@ -18,16 +18,7 @@ import { CONTAINERS_COLUMN, containerCells, IMAGES_COLUMN, labelSelectorText } f
 import { podTemplateErrors } from './pod/validation.ts'
 import { type PodValidationOptions, templateOptions } from './pod/validationoptions.ts'
 import { templateWarnings } from './pod/warnings.ts'
-import {
-  alwaysRunningErrors,
-  atMostErrors,
-  bumpGeneration,
-  goMap,
-  nonnegativeErrors,
-  podNameWarnings,
-  restoreMember,
-  scaleView,
-} from './pod/workload.ts'
+import { alwaysRunningErrors, atMostErrors, goMap, nonnegativeErrors, podNameWarnings, restoreMember, scaleView } from './pod/workload.ts'
 
 const DOC = 'doc:io.k8s.api.core.v1.ReplicationController'
 const NON_CONVERTIBLE = 'non-convertible.kubernetes.io'
@@ -54,7 +45,6 @@ export const replicationControllers = define<ReplicationController>({
     prepareForUpdate(controller, old) {
       restoreMember(controller, old, 'status')
       dropDisabledTemplateFields(controller.spec?.template, old.spec?.template)
-      if (isChanged(controller, old)) bumpGeneration(controller, old)
     },
     validate: ({ spec = {} }, { world }) => controllerSpecErrors(spec, templateOptions(world)),
     validateUpdate: (controller, old, { world }) => [

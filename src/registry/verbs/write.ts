@@ -20,7 +20,7 @@ import type { ObjectMeta, OwnerReference } from '../../api/types/meta/v1.ts'
 import type { CachedObject } from '../../cache/cache.ts'
 import { rfc3339 } from '../../clock.ts'
 import { decodeAt, type Endpoint, objectKey } from '../endpoint.ts'
-import type { Strategy } from '../resource.ts'
+import type { UpdateStrategy } from '../resource.ts'
 import { admissionRequest, type ObjectResult, type VerbContext, writeOf } from './context.ts'
 import { deepEqual } from './deep-equal.ts'
 import type { WriteOptions } from './options.ts'
@@ -146,11 +146,6 @@ export interface Update {
   authorizeCreate?(): Promise<void>
 }
 
-type UpdateStrategy = Pick<
-  Strategy,
-  'prepareForUpdate' | 'validateUpdate' | 'warnings' | 'allocate' | 'resetFields' | 'allowUnconditionalUpdate' | 'authorizeWrite'
->
-
 /** PUT and PATCH: read, change, check, write; again when somebody was faster. */
 export function updateObject(context: VerbContext, endpoint: Endpoint, update: Update): Promise<ObjectResult> {
   const key = objectKey(context.namespace, context.name)
@@ -215,7 +210,7 @@ async function updateOnce(context: VerbContext, endpoint: Endpoint, update: Upda
   await strategy.authorizeWrite?.(object, old, write)
   keep(meta, oldMeta, 'generation')
   strategy.prepareForUpdate?.(object, old, write)
-  if (context.subresource === '' && definition.strategy.specChanged?.(object, old) === true) meta.generation = (oldMeta.generation ?? 0) + 1
+  if (strategy.specChanged?.(object, old) === true) meta.generation = (oldMeta.generation ?? 0) + 1
   meta.uid ??= oldMeta.uid
   keep(meta, oldMeta, 'creationTimestamp')
   if (oldMeta.deletionTimestamp !== undefined) {

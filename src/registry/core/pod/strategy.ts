@@ -40,7 +40,7 @@ export const podStrategy: Strategy<Pod> = {
   validate: (pod, { world }) => podCreateErrors(pod, podOptions(world)),
   validateUpdate: (pod, old, { world }) => podUpdateErrors(pod, old, podOptions(world, old)),
   warnings: (pod, old) => (old === undefined ? podWarnings(pod) : []),
-  specChanged: (pod, old) => !semanticEqual(pod.spec, old.spec),
+  specChanged: isSpecChanged,
   allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   gracePeriodSeconds,
@@ -82,8 +82,8 @@ export const podEphemeralContainers: ObjectSubresource<Pod> = {
       restoreStatus(pod, old)
       restoreMetadata(pod, old)
       dropDisabledPodFields(pod, old)
-      bumpGeneration(pod, old)
     },
+    specChanged: isSpecChanged,
     validateUpdate: (pod, old, { world }) => ephemeralContainersUpdateErrors(pod, old, podOptions(world, old)),
     allowUnconditionalUpdate: true,
   },
@@ -97,8 +97,8 @@ export const podResize: ObjectSubresource<Pod> = {
     prepareForUpdate(pod, old) {
       dropNonResizeChanges(pod, old)
       dropDisabledPodFields(pod, old)
-      bumpGeneration(pod, old)
     },
+    specChanged: isSpecChanged,
     validateUpdate: (pod, old, { world }) => podResizeErrors(pod, old, podOptions(world, old)),
     allowUnconditionalUpdate: true,
   },
@@ -131,9 +131,8 @@ function restoreMetadata(pod: Pod, old: Pod): void {
   }
 }
 
-/** The generic update counts generations of the pod's own endpoint only. */
-function bumpGeneration(pod: Pod, old: Pod): void {
-  if (pod.metadata !== undefined && !semanticEqual(pod.spec, old.spec)) pod.metadata.generation = (old.metadata?.generation ?? 0) + 1
+function isSpecChanged(pod: Pod, old: Pod): boolean {
+  return !semanticEqual(pod.spec, old.spec)
 }
 
 function restoreMember(metadata: ObjectMeta, old: ObjectMeta, member: keyof ObjectMeta): void {

@@ -11,7 +11,7 @@ import { type FieldError, fieldErrorText } from '../../../api/field.ts'
 import type { KubeObject } from '../../../api/object.ts'
 import { builtinSchemas } from '../../../api/schemas.ts'
 import type { Pod } from '../../../api/types/core/v1.ts'
-import type { ObjectSubresource, ResourceDefinition, World, Write } from '../../resource.ts'
+import type { ResourceDefinition, UpdateStrategy, World, Write } from '../../resource.ts'
 import { pods } from '../pods.ts'
 
 export const NOW_MS = Date.parse('2025-06-15T12:00:00Z')
@@ -80,12 +80,13 @@ export function update<T extends KubeObject>(
   for (const one of [old, object]) one.metadata = { uid: UID, resourceVersion: '1', generation: 1, ...one.metadata }
   const strategy = strategyOf(definition, subresource)
   strategy.prepareForUpdate?.(object, old, write)
+  if (strategy.specChanged?.(object, old) === true) object.metadata!.generation = old.metadata!.generation! + 1
   const errors: FieldError[] = strategy.validateUpdate?.(object, old, write) ?? []
   write.warnings.push(...(strategy.warnings?.(object, old, write) ?? []))
   return { object, errors: errors.map(fieldErrorText), warnings: write.warnings }
 }
 
-function strategyOf(definition: ResourceDefinition, subresource: string): ObjectSubresource['strategy'] {
+function strategyOf(definition: ResourceDefinition, subresource: string): UpdateStrategy {
   if (subresource === '') return definition.strategy
   const found = definition.subresources?.[subresource]
   if (found?.type !== 'object') throw new Error(`${definition.resource}/${subresource} is not an object`)

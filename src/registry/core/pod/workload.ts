@@ -74,11 +74,6 @@ export function decrementErrors(value: number | undefined, old: number | undefin
   return decremented ? [invalidValue(field, value ?? 0, 'cannot be decremented')] : []
 }
 
-/** Upstream counts generations in the strategy, whichever endpoint the change came by. */
-export function bumpGeneration(object: KubeObject, old: KubeObject): void {
-  if (object.metadata !== undefined) object.metadata.generation = (old.metadata?.generation ?? 0) + 1
-}
-
 /** Puts a member back as it was; shared with the old object, which nobody changes. */
 export function restoreMember<T extends object>(object: T, old: T, member: keyof T): void {
   if (old[member] === undefined) delete object[member]
