@@ -4,7 +4,8 @@
  * @see strconv.Quote
  * @module
  */
-const LETTERS: Readonly<Record<string, string>> = {
+/** What has a letter of its own after the backslash. */
+export const LETTERS: Readonly<Record<string, string>> = {
   '\u0007': '\\a',
   '\b': '\\b',
   '\f': '\\f',

@@ -4,6 +4,7 @@
  * @see github.com/google/cel-go, ext/strings.go; apiserver/pkg/cel/library/regex.go
  * @module
  */
+import { LETTERS } from '../api/quote.ts'
 import { PER_CHARACTER, PER_PATTERN_CHARACTER } from './budget.ts'
 import { type Calls, typed } from './call.ts'
 import { findAll, matches } from './regex.ts'
@@ -67,18 +68,6 @@ function split(text: string, by: string, limit: bigint): string[] {
 
 function matchCost(text: string, expression: string): number {
   return text.length * (1 + expression.length * 2 * PER_PATTERN_CHARACTER)
-}
-
-const QUOTED: Readonly<Record<string, string>> = {
-  '\u0007': '\\a',
-  '\b': '\\b',
-  '\f': '\\f',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\v': '\\v',
-  '\\': '\\\\',
-  '"': '\\"',
 }
 
 function ascii(text: string, change: (letter: string) => string, letters: RegExp): string {
@@ -182,7 +171,7 @@ export const STRING_FUNCTIONS: Calls = [
   typed('strings.quote', ['string'], ([text], spend) => {
     spendText(spend, text as string)
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is quoted
-    return `"${(text as string).replace(/[\u0007\b\f\n\r\t\v\\"]/g, (c) => QUOTED[c] as string)}"`
+    return `"${(text as string).replace(/[\u0007\b\f\n\r\t\v\\"]/g, (c) => LETTERS[c] as string)}"`
   }),
 ]
 

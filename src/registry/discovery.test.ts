@@ -41,6 +41,11 @@ test.each(groups)('$group/$version', ({ group, version, resources }) => {
   expect(list.resources.filter(({ name }) => !skipped.includes(name))).toEqual(resources.filter(({ name }) => !skipped.includes(name)))
 })
 
+test('nothing is defined twice', () => {
+  const ids = definitions.map(({ group, version, resource }) => `${group}/${version}/${resource}`)
+  expect(ids).toEqual([...new Set(ids)])
+})
+
 test('groups come in the order of upstream', () => {
   const names = served().groups()
   expect(names.map(({ name }) => name)).toEqual([...new Set(groups.map(({ group }) => group))])

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { subdomainName } from '../../api/names.ts'
 import { define } from '../resource.ts'
 import { legacyBinding } from './pod/binding.ts'
 
@@ -16,6 +15,6 @@ export const bindings = define({
   namespaced: true,
   verbs: [],
   schema: legacyBinding.schema,
-  strategy: { validateName: subdomainName },
+  strategy: { validateName: () => [] },
   action: legacyBinding,
 })

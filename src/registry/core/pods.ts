@@ -6,7 +6,7 @@
  */
 import type { Pod } from '../../api/types/core/v1.ts'
 import { ALL_VERBS, type ConnectSubresource, define, type ResourceDefinition } from '../resource.ts'
-import { legacyBinding, podBinding } from './pod/binding.ts'
+import { podBinding } from './pod/binding.ts'
 import { podEviction } from './pod/eviction.ts'
 import { podEphemeralContainers, podResize, podStatus, podStrategy } from './pod/strategy.ts'
 import { podTable } from './pod/table.ts'
@@ -55,19 +55,5 @@ export const pods = define<Pod>({
   },
 })
 
-/** Binding by the collection: the body names the pod. */
-const bindings = define({
-  group: '',
-  version: 'v1',
-  resource: 'bindings',
-  singular: 'binding',
-  kind: 'Binding',
-  namespaced: true,
-  verbs: [],
-  schema: legacyBinding.schema,
-  strategy: { validateName: () => [] },
-  action: legacyBinding,
-})
-
 /** Pods, their templates and replication controllers. */
-export const podDefinitions: readonly ResourceDefinition[] = [bindings, pods, podTemplates, replicationControllers]
+export const podDefinitions: readonly ResourceDefinition[] = [pods, podTemplates, replicationControllers]

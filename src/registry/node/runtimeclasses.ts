@@ -11,7 +11,7 @@ import { validateLabels } from '../../api/metadata.ts'
 import { dns1123LabelErrors, subdomainName } from '../../api/names.ts'
 import type { Toleration } from '../../api/types/core/v1.ts'
 import type { RuntimeClass } from '../../api/types/node/v1.ts'
-import { DEPRECATED_NODE_LABELS } from '../core/node-labels.ts'
+import { nodeLabelWarnings } from '../core/node-labels.ts'
 import { containerResourcesErrors } from '../core/pod/resourcerequirements.ts'
 import { tolerationErrors } from '../core/pod/tolerations.ts'
 import { ALL_VERBS, define } from '../resource.ts'
@@ -33,9 +33,7 @@ export const runtimeClasses = define<RuntimeClass>({
     validate: validateClass,
     validateUpdate: (one, old) => [...validateClass(one), ...validateImmutable(one.handler ?? '', old.handler ?? '', 'handler')],
     warnings: ({ scheduling }) =>
-      Object.keys(scheduling?.nodeSelector ?? {}).flatMap((key) =>
-        DEPRECATED_NODE_LABELS[key] === undefined ? [] : [`scheduling.nodeSelector: ${DEPRECATED_NODE_LABELS[key]}`],
-      ),
+      Object.keys(scheduling?.nodeSelector ?? {}).flatMap((key) => nodeLabelWarnings(key, 'scheduling.nodeSelector: ')),
     allowUnconditionalUpdate: false,
     allowCreateOnUpdate: true,
   },

@@ -9,7 +9,7 @@ import { duplicate, type FieldError, forbiddenField, invalidValue, notSupported,
 import { subdomainName } from '../../api/names.ts'
 import type { TopologySelectorTerm } from '../../api/types/core/v1.ts'
 import type { StorageClass, VolumeAttributesClass } from '../../api/types/storage/v1.ts'
-import { DEPRECATED_NODE_LABELS } from '../core/node-labels.ts'
+import { nodeLabelWarnings } from '../core/node-labels.ts'
 import { ALL_VERBS, define } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
 import { byteLength, semanticEqual, validateImmutable, validateLabelName, validateQualifiedName } from '../validation.ts'
@@ -47,9 +47,7 @@ export const storageClasses = define<StorageClass>({
     warnings: ({ allowedTopologies = [] }) =>
       allowedTopologies.flatMap(({ matchLabelExpressions = [] }, index) =>
         matchLabelExpressions.flatMap(({ key = '' }, at) =>
-          DEPRECATED_NODE_LABELS[key] === undefined
-            ? []
-            : [`allowedTopologies[${index}].matchLabelExpressions[${at}].key: ${DEPRECATED_NODE_LABELS[key]}`],
+          nodeLabelWarnings(key, `allowedTopologies[${index}].matchLabelExpressions[${at}].key: `),
         ),
       ),
     allowUnconditionalUpdate: true,

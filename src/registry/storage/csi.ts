@@ -9,7 +9,7 @@
 import { duplicate, type FieldError, invalidValue, notSupported, required } from '../../api/field.ts'
 import { dns1123SubdomainErrors, subdomainName } from '../../api/names.ts'
 import type { CSIDriver, CSIDriverSpec, CSINode, CSINodeDriver, CSIStorageCapacity, TokenRequest } from '../../api/types/storage/v1.ts'
-import { DEPRECATED_NODE_LABELS } from '../core/node-labels.ts'
+import { nodeLabelWarnings } from '../core/node-labels.ts'
 import { csiDriverNameErrors } from '../core/pod/volumes.ts'
 import { validateNonnegativeQuantity } from '../core/resource-names.ts'
 import { ALL_VERBS, define } from '../resource.ts'
@@ -245,12 +245,8 @@ function validateCapacity(
 function topologyWarnings({ nodeTopology }: CSIStorageCapacity): string[] {
   return [
     ...(nodeTopology?.matchExpressions ?? []).flatMap(({ key = '' }, index) =>
-      DEPRECATED_NODE_LABELS[key] === undefined
-        ? []
-        : [`nodeTopology.matchExpressions[${index}].key: ${key} is ${DEPRECATED_NODE_LABELS[key]}`],
+      nodeLabelWarnings(key, `nodeTopology.matchExpressions[${index}].key: ${key} is `),
     ),
-    ...Object.keys(nodeTopology?.matchLabels ?? {}).flatMap((key) =>
-      DEPRECATED_NODE_LABELS[key] === undefined ? [] : [`nodeTopology.matchLabels.${key}: ${DEPRECATED_NODE_LABELS[key]}`],
-    ),
+    ...Object.keys(nodeTopology?.matchLabels ?? {}).flatMap((key) => nodeLabelWarnings(key, `nodeTopology.matchLabels.${key}: `)),
   ]
 }

@@ -19,24 +19,13 @@ import type {
 } from '../../../api/types/core/v1.ts'
 import type { ObjectMeta } from '../../../api/types/meta/v1.ts'
 import { ipWarnings } from '../../ip.ts'
+import { nodeLabelWarnings } from '../node-labels.ts'
 import { SECCOMP_CONTAINER_PREFIX, SECCOMP_POD_ANNOTATION } from './annotations.ts'
 import { APPARMOR_ANNOTATION_PREFIX, appArmorProfileOfAnnotation } from './apparmor.ts'
 import { pathOverlapWarnings } from './pathoverlaps.ts'
 import { milliValue, type ResourceList } from './resourcelist.ts'
 import { semanticEqual } from './semanticequal.ts'
 import { eachContainer } from './visit.ts'
-
-/** Of runtime classes and volumes too. */
-export const DEPRECATED_NODE_LABELS: Readonly<Record<string, string>> = {
-  'beta.kubernetes.io/arch': 'deprecated since v1.14; use "kubernetes.io/arch" instead',
-  'beta.kubernetes.io/os': 'deprecated since v1.14; use "kubernetes.io/os" instead',
-  'failure-domain.beta.kubernetes.io/region': 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
-  'failure-domain.beta.kubernetes.io/zone': 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
-  'beta.kubernetes.io/instance-type': 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
-  'app.kubernetes.io/created-by': 'deprecated since v1.9',
-  'scheduler.alpha.kubernetes.io/preferAvoidPods': 'deprecated since v1.22; use Taints and Tolerations instead',
-  'node-role.kubernetes.io/master': 'use "node-role.kubernetes.io/control-plane" instead',
-}
 
 const DEPRECATED_ANNOTATIONS: readonly [key: string, text: string][] = [
   ['scheduler.alpha.kubernetes.io/critical-pod', 'non-functional in v1.16+; use the "priorityClassName" field instead'],
@@ -94,15 +83,11 @@ export function claimSpecWarnings({ resources = {} }: PersistentVolumeClaimSpec,
 function specWarnings(spec: PodSpec, { annotations = {} }: ObjectMeta, prefix: string): string[] {
   const warnings: string[] = []
   const at = `${prefix}spec`
-  for (const key in spec.nodeSelector) {
-    const text = deprecation(key)
-    if (text !== undefined) warnings.push(`${at}.nodeSelector[${key}]: ${text}`)
-  }
+  for (const key in spec.nodeSelector) warnings.push(...nodeLabelWarnings(key, `${at}.nodeSelector[${key}]: `))
   if (spec.affinity?.nodeAffinity !== undefined) warnings.push(...nodeAffinityWarnings(spec, `${at}.affinity.nodeAffinity`))
   for (const [index, { topologyKey = '', labelSelector }] of (spec.topologySpreadConstraints ?? []).entries()) {
     const field = `${at}.topologySpreadConstraints[${index}]`
-    const text = deprecation(topologyKey)
-    if (text !== undefined) warnings.push(`${field}.topologyKey: ${topologyKey} is ${text}`)
+    warnings.push(...nodeLabelWarnings(topologyKey, `${field}.topologyKey: ${topologyKey} is `))
     if (labelSelector === undefined) warnings.push(`${field}.labelSelector: ${MATCHES_NOTHING}`)
   }
   for (const [key, text] of DEPRECATED_ANNOTATIONS)
@@ -141,10 +126,6 @@ function specWarnings(spec: PodSpec, { annotations = {} }: ObjectMeta, prefix: s
   return warnings
 }
 
-function deprecation(label: string): string | undefined {
-  return Object.hasOwn(DEPRECATED_NODE_LABELS, label) ? DEPRECATED_NODE_LABELS[label] : undefined
-}
-
 function nodeAffinityWarnings({ affinity }: PodSpec, field: string): string[] {
   const { requiredDuringSchedulingIgnoredDuringExecution: needed, preferredDuringSchedulingIgnoredDuringExecution: preferred } =
     affinity?.nodeAffinity ?? {}
@@ -161,8 +142,7 @@ function nodeAffinityWarnings({ affinity }: PodSpec, field: string): string[] {
 function nodeTermWarnings({ matchExpressions = [] }: NodeSelectorTerm, field: string, checkValues: boolean): string[] {
   return matchExpressions.flatMap(({ key = '', values = [] }, index) => {
     const at = `${field}.matchExpressions[${index}]`
-    const text = deprecation(key)
-    const warnings = text === undefined ? [] : [`${at}.key: ${key} is ${text}`]
+    const warnings = nodeLabelWarnings(key, `${at}.key: ${key} is `)
     if (checkValues)
       warnings.push(
         ...values.flatMap((value, place) =>
