@@ -4,6 +4,7 @@
  * @module
  */
 import type { Clock } from '../clock.ts'
+import { Heap } from './heap.ts'
 
 interface Due {
   readonly key: string
@@ -19,8 +20,7 @@ const RETRY_MS = 1000
 export class Expiry {
   readonly #clock: Clock
   readonly #expire: (key: string, revision: number) => Promise<boolean>
-  /** A binary heap: the parent of `n` is at `(n - 1) / 2` and not later. */
-  readonly #heap: Due[] = []
+  readonly #heap = new Heap<Due>((left, right) => left.expiresMs < right.expiresMs)
   #alarmMs = Number.POSITIVE_INFINITY
   #cancel: () => void = () => {}
 
@@ -31,17 +31,17 @@ export class Expiry {
   }
 
   add(key: string, revision: number, expiresMs: number): void {
-    this.#push({ key, revision, expiresMs })
+    this.#heap.push({ key, revision, expiresMs })
     this.#arm()
   }
 
   close(): void {
-    this.#heap.length = 0
+    this.#heap.clear()
     this.#cancel()
   }
 
   #arm(): void {
-    const next = this.#heap[0]
+    const next = this.#heap.first
     if (next === undefined || next.expiresMs >= this.#alarmMs) return
     this.#cancel()
     this.#alarmMs = next.expiresMs
@@ -52,42 +52,13 @@ export class Expiry {
     this.#alarmMs = Number.POSITIVE_INFINITY
     const nowMs = this.#clock.nowMs()
     for (let n = 0; n < AT_ONCE; n++) {
-      const due = this.#heap[0]
+      const due = this.#heap.first
       if (due === undefined || due.expiresMs > nowMs) break
-      this.#pop()
+      this.#heap.shift()
       this.#expire(due.key, due.revision).then((gone) => {
         if (!gone) this.add(due.key, due.revision, this.#clock.nowMs() + RETRY_MS)
       })
     }
     this.#arm()
-  }
-
-  #push(due: Due): void {
-    const heap = this.#heap
-    let at = heap.length
-    heap.push(due)
-    while (at > 0) {
-      const parent = (at - 1) >>> 1
-      if (heap[parent]!.expiresMs <= due.expiresMs) break
-      heap[at] = heap[parent]!
-      at = parent
-    }
-    heap[at] = due
-  }
-
-  #pop(): void {
-    const heap = this.#heap
-    const last = heap.pop()
-    if (last === undefined || heap.length === 0) return
-    let at = 0
-    for (;;) {
-      let child = 2 * at + 1
-      if (child >= heap.length) break
-      if (child + 1 < heap.length && heap[child + 1]!.expiresMs < heap[child]!.expiresMs) child++
-      if (heap[child]!.expiresMs >= last.expiresMs) break
-      heap[at] = heap[child]!
-      at = child
-    }
-    heap[at] = last
   }
 }

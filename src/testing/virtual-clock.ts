@@ -6,6 +6,7 @@
  * @module
  */
 import type { TurnableClock } from '../clock.ts'
+import { Heap } from '../storage/heap.ts'
 
 interface Timer {
   atMs: number
@@ -25,8 +26,8 @@ export class VirtualClock implements TurnableClock {
   #nowMs: number
   #sequence = 0
   readonly #drain: () => Promise<void>
-  /** A binary heap, earliest first. */
-  readonly #timers: Timer[] = []
+  /** Earliest first. */
+  readonly #timers = new Heap(before)
   #advancing: Promise<void> = Promise.resolve()
 
   constructor({ startMs, drain = fewTurns }: VirtualClockOptions) {
@@ -41,7 +42,7 @@ export class VirtualClock implements TurnableClock {
   /** A deadline that is due already runs with the next advance, even of nothing. */
   after(delayMs: number, callback: () => void): () => void {
     const timer: Timer = { atMs: this.#nowMs + Math.max(0, delayMs), sequence: this.#sequence++, callback, cancelled: false }
-    push(this.#timers, timer)
+    this.#timers.push(timer)
     return () => {
       timer.cancelled = true
     }
@@ -49,7 +50,7 @@ export class VirtualClock implements TurnableClock {
 
   /** Deadlines that wait. */
   get pending(): number {
-    return this.#timers.filter((timer) => !timer.cancelled).length
+    return this.#timers.items.filter((timer) => !timer.cancelled).length
   }
 
   /** Resolves when everything up to the new time has run. Calls wait for one another. */
@@ -66,9 +67,9 @@ export class VirtualClock implements TurnableClock {
   async #runTo(targetMs: number): Promise<void> {
     await this.#drain()
     for (;;) {
-      const [next] = this.#timers
+      const next = this.#timers.first
       if (next === undefined || next.atMs > targetMs) break
-      pop(this.#timers)
+      this.#timers.shift()
       if (next.cancelled) continue
       this.#nowMs = Math.max(this.#nowMs, next.atMs)
       next.callback()
@@ -86,31 +87,4 @@ async function fewTurns(): Promise<void> {
 
 function before(left: Timer, right: Timer): boolean {
   return left.atMs === right.atMs ? left.sequence < right.sequence : left.atMs < right.atMs
-}
-
-function push(heap: Timer[], timer: Timer): void {
-  let at = heap.length
-  heap.push(timer)
-  while (at > 0) {
-    const parent = (at - 1) >> 1
-    if (!before(timer, heap[parent]!)) break
-    heap[at] = heap[parent]!
-    at = parent
-  }
-  heap[at] = timer
-}
-
-function pop(heap: Timer[]): void {
-  const last = heap.pop()
-  if (last === undefined || heap.length === 0) return
-  let at = 0
-  for (;;) {
-    let child = 2 * at + 1
-    if (child >= heap.length) break
-    if (child + 1 < heap.length && before(heap[child + 1]!, heap[child]!)) child++
-    if (!before(heap[child]!, last)) break
-    heap[at] = heap[child]!
-    at = child
-  }
-  heap[at] = last
 }
