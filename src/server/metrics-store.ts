@@ -5,6 +5,7 @@
  * @module
  */
 import type { Registry } from '../registry/endpoint.ts'
+import { aroundStore } from '../storage/around-store.ts'
 import type { Store } from '../storage/store.ts'
 import type { Cell, Families, HistogramCell } from './metrics-families.ts'
 
@@ -64,27 +65,7 @@ export function measuredStore(store: Store, registry: Registry, families: Famili
       () => {},
     )
   })
-  return {
-    create: (key, value, options) => measured('create', key, () => store.create(key, value, options)),
-    update: (key, value, revision, options) => measured('update', key, () => store.update(key, value, revision, options)),
-    delete: (key, revision) => measured('delete', key, () => store.delete(key, revision)),
-    get: (key) => measured('get', key, () => store.get(key)),
-    range: (prefix, options) => measured('list', prefix, () => store.range(prefix, options)),
-    get revision() {
-      return store.revision
-    },
-    get alwaysFresh() {
-      return store.alwaysFresh
-    },
-    get outOfTouchMs() {
-      return store.outOfTouchMs
-    },
-    consistentRevision: () => store.consistentRevision(),
-    listen: (after, listener, signal) => store.listen(after, listener, signal),
-    compact: (revision) => store.compact(revision),
-    sizeBytes: () => store.sizeBytes(),
-    close: () => store.close(),
-  }
+  return aroundStore(store, { write: measured, read: measured })
 }
 
 /** `/registry/pods/`, or `/registry/services/specs/` where a resource is kept one deeper. */

@@ -13,7 +13,8 @@ import type { UserInfo } from '../authentication/user.ts'
 import type { Authorizer } from '../authorization/authorizer.ts'
 import { forbiddenSentence } from '../authorization/forbidden.ts'
 import type { Verbs } from '../registry/verbs/context.ts'
-import type { Store } from '../storage/store.ts'
+import { aroundStore } from '../storage/around-store.ts'
+import type { WriteOutcome } from '../storage/store.ts'
 import { createHandler } from './handler.ts'
 import type { HandlerDeps, ServerRequest } from './request.ts'
 import type { ExtraRoute } from './routes.ts'
@@ -177,38 +178,10 @@ function tracedFairness(fairness: NonNullable<HandlerDeps['fairness']>, steps: S
 
 function tracedVerbs(verbs: Verbs, steps: Steps): Verbs {
   const { admission, store } = verbs
-  const traced: Store = {
-    create: (key, value, options) => steps.run('store', () => store.create(key, value, options), writeWords('create', key)),
-    update: (key, value, revision, options) =>
-      steps.run('store', () => store.update(key, value, revision, options), writeWords('update', key)),
-    delete: (key, revision) => steps.run('store', () => store.delete(key, revision), writeWords('delete', key)),
-    get: (key) =>
-      steps.run(
-        'store',
-        () => store.get(key),
-        () => ['read', key],
-      ),
-    range: (prefix, options) =>
-      steps.run(
-        'store',
-        () => store.range(prefix, options),
-        () => ['read', prefix],
-      ),
-    get revision() {
-      return store.revision
-    },
-    get alwaysFresh() {
-      return store.alwaysFresh
-    },
-    get outOfTouchMs() {
-      return store.outOfTouchMs
-    },
-    consistentRevision: () => store.consistentRevision(),
-    listen: (afterRevision, listener, signal) => store.listen(afterRevision, listener, signal),
-    compact: (revision) => store.compact(revision),
-    sizeBytes: () => store.sizeBytes(),
-    close: () => store.close(),
-  }
+  const traced = aroundStore(store, {
+    write: (operation, key, ask) => steps.run('store', ask, writeWords(operation, key)),
+    read: (_, key, ask) => steps.run('store', ask, () => ['read', key]),
+  })
   return {
     ...verbs,
     store: traced,
@@ -229,7 +202,7 @@ function tracedVerbs(verbs: Verbs, steps: Steps): Verbs {
   }
 }
 
-function writeWords(operation: string, key: string): (outcome: Awaited<ReturnType<Store['create']>>) => [string, string] {
+function writeWords(operation: string, key: string): (outcome: WriteOutcome) => [string, string] {
   return (outcome) =>
     outcome.ok ? ['durable', `${operation} ${key} at revision ${outcome.revision}`] : ['conflict', `${operation} ${key}`]
 }
