@@ -161,6 +161,12 @@ export const SERVER_FLAGS = {
     default: false,
     help: "A pod's token dies with the node that it names, too. Kubernetes never looks at that node again.",
   },
+  'legacy-tokens': {
+    category: ACCOUNTS,
+    type: 'bool',
+    default: false,
+    help: 'Give every account a Secret with a token that never ends, as Kubernetes did until 1.23.',
+  },
   'token-ledger': {
     category: ACCOUNTS,
     type: 'bool',

@@ -104,6 +104,11 @@ describe('serveOptions()', () => {
     expect(options.serviceAccount).toMatchObject({ ledger: false, strictNodeClaim: true })
   })
 
+  test('gives accounts no token Secrets unless told otherwise', async () => {
+    expect((await serve([])).options.controllers.legacyTokens).toBe(false)
+    expect((await serve(['--legacy-tokens'])).options.controllers.legacyTokens).toBe(true)
+  })
+
   const refusals: [name: string, flags: string[], message: RegExp][] = [
     ['half of a pair', ['--tls-cert-file=x'], /--tls-cert-file and --tls-private-key-file go together; --tls-private-key-file is missing/],
     ['two stores', ['--etcd-servers=http://a:1', '--data-dir=x'], /two stores/],

@@ -217,6 +217,7 @@ export async function serveOptions(parsed: Parsed<typeof SERVE_FLAGS>, surroundi
         : { clusterSigning: { certificate: signing.certificate, key: signing.key } }),
       ...(secretTokenKey === undefined ? {} : { secretTokenKey }),
       clusterSigningDurationSeconds: values['cluster-signing-duration'],
+      legacyTokens: values['legacy-tokens'],
       legacyTokenCleanUpSeconds: values['legacy-service-account-token-clean-up-period'],
       concurrency,
     },

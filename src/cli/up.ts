@@ -42,6 +42,7 @@ export const upCommand = command({
     'secure-port': { type: 'int', help: 'The port; the one of the last time, else 6443, else any free one, when not given.' },
     'emulated-version': SERVER_FLAGS['emulated-version'],
     'strict-node-claim': SERVER_FLAGS['strict-node-claim'],
+    'legacy-tokens': SERVER_FLAGS['legacy-tokens'],
     'token-ledger': SERVER_FLAGS['token-ledger'],
     clock: {
       type: 'string',
@@ -65,11 +66,12 @@ export const upCommand = command({
     ])
     const options = await upOptions(pki, folder, securePort)
     const serviceAccount = { ...options.serviceAccount, strictNodeClaim: values['strict-node-claim'], ledger: values['token-ledger'] }
+    const controllers = { ...options.controllers, legacyTokens: values['legacy-tokens'] }
     let settled = () => Promise.resolve()
     const turnableClock =
       values.clock === 'virtual' ? new VirtualClock({ startMs: systemClock.nowMs(), drain: () => settled() }) : undefined
     const time = turnableClock === undefined ? {} : { clock: turnableClock, turnableClock }
-    return runServer({ ...options, ...time, serviceAccount, emulatedMinor }, terminal, {
+    return runServer({ ...options, ...time, serviceAccount, controllers, emulatedMinor }, terminal, {
       onReady(server) {
         settled = server.settled
         writeKubeconfig(kubeconfig, server.url, pki)

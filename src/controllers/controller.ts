@@ -35,6 +35,8 @@ export interface ControllerContext {
 export interface ControllerConfig {
   /** PEM, for CSR signing; undefined: nothing is signed. */
   clusterSigning?: { certificate: string; key: string }
+  /** Every account gets a token Secret (`--legacy-tokens`). */
+  legacyTokens?: boolean
   /** Period of the legacy token cleaner's view, seconds. */
   legacyTokenCleanUpSeconds: number
   /** How many objects a kind of worker handles at once; default per controller. */

@@ -20,12 +20,14 @@ import { resourceQuotaController } from './resourcequotas.ts'
 import { serviceAccountController } from './serviceaccounts/default-account.ts'
 import { legacyTokenCleaner } from './serviceaccounts/legacy-token-cleaner.ts'
 import { legacyTokenTracking } from './serviceaccounts/legacy-token-tracking.ts'
+import { legacyTokens } from './serviceaccounts/legacy-tokens.ts'
 import { tokensController } from './serviceaccounts/tokens.ts'
 import { attributesClassProtection, claimProtection, volumeProtection } from './volume-protection.ts'
 
 /** kube-controller-manager's, under its names. */
 export const controllers: readonly Controller[] = [
   tokensController,
+  legacyTokens,
   serviceAccountController,
   rootCAController,
   namespaceController,

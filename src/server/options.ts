@@ -185,6 +185,8 @@ export interface ControllerOptions {
   clusterSigningDurationSeconds: number
   /** PEM of the private key that signs the tokens in token Secrets (`--service-account-private-key-file`); the issuing key when undefined. */
   secretTokenKey?: string
+  /** Every account gets a token Secret of its own accord, as until Kubernetes 1.23 (`--legacy-tokens`). */
+  legacyTokens: boolean
   legacyTokenCleanUpSeconds: number
   /** Objects handled at once, by controller name. */
   concurrency: Readonly<Record<string, number>>
@@ -217,6 +219,7 @@ export function defaultServerOptions(
     controllers: {
       selection: ['*'],
       clusterSigningDurationSeconds: 31_536_000,
+      legacyTokens: false,
       legacyTokenCleanUpSeconds: 31_536_000,
       concurrency: {},
     },

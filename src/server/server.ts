@@ -272,6 +272,7 @@ async function openServer(options: ServerOptions, opened: (() => unknown)[]): Pr
         signLegacyToken: (of) => identity.secretTokenSigner.sign(legacyTokenClaims(of)),
         sharedStore: options.store.kind === 'etcd',
         ...(options.controllers.clusterSigning === undefined ? {} : { clusterSigning: options.controllers.clusterSigning }),
+        legacyTokens: options.controllers.legacyTokens,
         legacyTokenCleanUpSeconds: options.controllers.legacyTokenCleanUpSeconds,
         concurrency: options.controllers.concurrency,
         clusterSigningDurationSeconds: options.controllers.clusterSigningDurationSeconds,
