@@ -9,13 +9,9 @@ import { quote } from '../api/status.ts'
 import type { Endpoints, Service } from '../api/types/core/v1.ts'
 import type { EndpointSlice } from '../api/types/discovery/v1.ts'
 import type { Cache } from '../cache/cache.ts'
+import type { Address } from '../client/post.ts'
 
 const SERVICE_NAME_LABEL = 'kubernetes.io/service-name'
-
-export interface Address {
-  host: string
-  port: number
-}
 
 /** Throws an Error that says what is missing. @param random in [0, 1) */
 export function resolveService(cache: Cache, of: { namespace: string; name: string; port: number }, random: () => number): Address {

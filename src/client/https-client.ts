@@ -6,14 +6,14 @@
  * @see client-go/rest/request.go, client-go/transport/round_trippers.go
  * @module
  */
-import { readFile } from 'node:fs/promises'
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from 'node:https'
 import type { KubeObject } from '../api/object.ts'
 import { failure, type Status, StatusError } from '../api/status.ts'
 import type { Clock } from '../clock.ts'
 import type { Client, ClientRequest, ClientResponse, WatchHandle } from './client.ts'
-import { type ExecCredential, execCredential } from './exec-credential.ts'
+import { Credentials } from './credentials.ts'
+import type { ExecCredential } from './exec-credential.ts'
 import { informer } from './informer.ts'
 import { type ClientConfig, KubeconfigError } from './kubeconfig.ts'
 
@@ -31,27 +31,24 @@ export interface HttpsClientOptions {
   timeoutMs?: number
 }
 
-/** How long a token file's content is used, as client-go does. */
-const TOKEN_FILE_MS = 60_000
-/** A credential is renewed so long before its end. */
-const EXPIRY_MARGIN_MS = 10_000
-
 export class HttpsClient implements Client {
   readonly #config: ClientConfig
   readonly #options: HttpsClientOptions
   #agent: HttpAgent | HttpsAgent | undefined
-  #fileToken: { token: string; readAtMs: number } | undefined
-  #credential: Promise<ExecCredential> | undefined
+  readonly #credentials: Credentials
+  /** What the agent was made for. */
+  #exec: ExecCredential | undefined
 
   constructor(config: ClientConfig, options: HttpsClientOptions) {
     this.#config = config
     this.#options = options
+    this.#credentials = new Credentials(config, options)
   }
 
   async request(request: ClientRequest): Promise<ClientResponse> {
     const first = await this.#ask(request)
     // Credentials that somebody renews may have been renewed in the meantime.
-    if (first.status !== 401 || !this.#forgetCredentials()) return first
+    if (first.status !== 401 || !this.#credentials.forget()) return first
     return this.#ask(request)
   }
 
@@ -71,15 +68,6 @@ export class HttpsClient implements Client {
   /** Ends idle connections, so that the process can. */
   close(): void {
     this.#agent?.destroy()
-  }
-
-  /** Whether there was something that can be had anew. */
-  #forgetCredentials(): boolean {
-    const had = this.#fileToken !== undefined || this.#credential !== undefined
-    this.#fileToken = undefined
-    if (this.#credential !== undefined) this.#agent = undefined
-    this.#credential = undefined
-    return had
   }
 
   async #ask(request: ClientRequest): Promise<ClientResponse> {
@@ -110,7 +98,7 @@ export class HttpsClient implements Client {
           answer.destroy()
           return
         }
-        if (answer.statusCode === 401) this.#forgetCredentials()
+        if (answer.statusCode === 401) this.#credentials.forget()
         answer.on('data', onChunk)
         answer.on('error', () => {})
         answer.once('close', () => onEnd(answer.complete ? (answer.statusCode ?? 0) : 0))
@@ -132,7 +120,9 @@ export class HttpsClient implements Client {
       'user-agent': this.#options.userAgent,
       accept: request.accept ?? 'application/json',
     }
-    const credential = await this.#credentials()
+    const credential = await this.#credentials.current()
+    if (credential.exec !== this.#exec) this.#agent = undefined
+    this.#exec = credential.exec
     if (credential.authorization !== undefined) headers['authorization'] = credential.authorization
     Object.assign(headers, impersonationHeaders(config))
     const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body))
@@ -168,44 +158,6 @@ export class HttpsClient implements Client {
     } catch (error) {
       throw new KubeconfigError(`the certificates of ${server} cannot be used: ${(error as Error).message}`)
     }
-  }
-
-  async #credentials(): Promise<{ authorization?: string; exec?: ExecCredential }> {
-    const { token, tokenFile, username, password, exec } = this.#config
-    if (tokenFile !== undefined) return { authorization: `Bearer ${await this.#tokenOf(tokenFile)}` }
-    if (token !== undefined) return { authorization: `Bearer ${token}` }
-    if (username !== undefined) return { authorization: `Basic ${Buffer.from(`${username}:${password ?? ''}`).toString('base64')}` }
-    if (exec === undefined) return {}
-    let credential = this.#credential === undefined ? undefined : await this.#credential
-    if (credential === undefined || this.#isOver(credential)) {
-      const fresh = execCredential(exec, this.#config, this.#options.isInteractive === true)
-      this.#credential = fresh
-      this.#agent = undefined
-      try {
-        credential = await fresh
-      } catch (error) {
-        // The next request may try again.
-        if (this.#credential === fresh) this.#credential = undefined
-        throw error
-      }
-    }
-    return { exec: credential, ...(credential.token === undefined ? {} : { authorization: `Bearer ${credential.token}` }) }
-  }
-
-  #isOver({ expiresAtMs }: ExecCredential): boolean {
-    return expiresAtMs !== undefined && this.#options.clock.nowMs() > expiresAtMs - EXPIRY_MARGIN_MS
-  }
-
-  async #tokenOf(path: string): Promise<string> {
-    const nowMs = this.#options.clock.nowMs()
-    if (this.#fileToken === undefined || nowMs - this.#fileToken.readAtMs > TOKEN_FILE_MS) {
-      const token = await readFile(path, 'utf8').catch((error: Error) => {
-        throw new KubeconfigError(`the token in ${path} cannot be read: ${error.message}`)
-      })
-      if (token.trim() === '') throw new KubeconfigError(`${path} holds no token`)
-      this.#fileToken = { token: token.trim(), readAtMs: nowMs }
-    }
-    return this.#fileToken.token
   }
 
   #unreachable(error: Error): ConnectionError {
