@@ -1,24 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { goDurationMs, requestTimeoutMs } from './deadline.ts'
-
-const durations: [text: string, want: number | string][] = [
-  ['0', 0],
-  ['1.5s', 1500],
-  ['1h2m3s4ms', 3_723_004],
-  ['.5s', 500],
-  ['2µs', 0.002],
-  ['-1s', -1000],
-  ['5', 'time: missing unit in duration "5"'],
-  ['5x', 'time: unknown unit "x" in duration "5x"'],
-  ['s', 'time: invalid duration "s"'],
-  ['', 'time: invalid duration ""'],
-]
-
-describe('goDurationMs()', () => {
-  test.each(durations)('reads %j as Go does', (text, want) => {
-    expect(goDurationMs(text)).toBe(want)
-  })
-})
+import { requestTimeoutMs } from './deadline.ts'
 
 describe('requestTimeoutMs()', () => {
   const asked = (query: string) => requestTimeoutMs(new URLSearchParams(query), 60_000)

@@ -5,8 +5,8 @@
  * @module
  */
 
+import { goDurationMs } from '../../api/goduration.ts'
 import { quote } from '../../api/status.ts'
-import { goDurationError } from './goduration.ts'
 import { isTimeZone } from './timezone.ts'
 
 interface Bounds {
@@ -57,8 +57,8 @@ export function scheduleError(schedule: string): string | undefined {
 function descriptorError(descriptor: string): string | undefined {
   if (DESCRIPTORS.has(descriptor)) return undefined
   if (!descriptor.startsWith(EVERY)) return `unrecognized descriptor: ${descriptor}`
-  const error = goDurationError(descriptor.slice(EVERY.length))
-  return error === undefined ? undefined : `failed to parse duration ${descriptor}: ${error}`
+  const every = goDurationMs(descriptor.slice(EVERY.length))
+  return typeof every === 'number' ? undefined : `failed to parse duration ${descriptor}: ${every}`
 }
 
 /** A number, a range of numbers, or everything; with a step or without. */
