@@ -7,36 +7,22 @@
 import type { UserInfo as WireUserInfo } from '../../api/types/authentication/v1.ts'
 import type { UserInfo } from '../../authentication/user.ts'
 import { rfc3339 } from '../../clock.ts'
-import { define } from '../resource.ts'
+import { review } from '../review.ts'
 
 const KIND = { group: 'authentication.k8s.io', version: 'v1', kind: 'SelfSubjectReview' }
-const SCHEMA = 'io.k8s.api.authentication.v1.SelfSubjectReview'
 
-export const selfSubjectReviews = define({
-  group: KIND.group,
-  version: KIND.version,
-  resource: 'selfsubjectreviews',
-  singular: 'selfsubjectreview',
-  kind: KIND.kind,
-  namespaced: false,
-  verbs: [],
-  schema: SCHEMA,
-  strategy: { validateName: () => [] },
-  action: {
-    type: 'action',
-    verbs: ['create'],
-    kind: KIND,
-    schema: SCHEMA,
-    /** What was sent is not looked at: the answer is a new object. */
-    create: async (action) => {
-      await action.validateAdmission()
-      return {
-        kind: KIND.kind,
-        apiVersion: 'authentication.k8s.io/v1',
-        metadata: { creationTimestamp: rfc3339(action.nowMs) },
-        status: { userInfo: wireUser(action.user) },
-      }
-    },
+export const selfSubjectReviews = review({
+  kind: KIND,
+  schema: 'io.k8s.api.authentication.v1.SelfSubjectReview',
+  /** What was sent is not looked at: the answer is a new object. */
+  create: async (action) => {
+    await action.validateAdmission()
+    return {
+      kind: KIND.kind,
+      apiVersion: 'authentication.k8s.io/v1',
+      metadata: { creationTimestamp: rfc3339(action.nowMs) },
+      status: { userInfo: wireUser(action.user) },
+    }
   },
 })
 

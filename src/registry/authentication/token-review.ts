@@ -12,11 +12,11 @@ import type { TokenReview, TokenReviewStatus } from '../../api/types/authenticat
 import type { Authenticator } from '../../authentication/authenticator.ts'
 import { INVALID_BEARER_TOKEN } from '../../authentication/bearer.ts'
 import { aggregate } from '../../authentication/errors.ts'
-import { define, type ResourceDefinition } from '../resource.ts'
+import type { ResourceDefinition } from '../resource.ts'
+import { review } from '../review.ts'
 import { wireUser } from './self-subject-review.ts'
 
 const KIND = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenReview' }
-const SCHEMA = 'io.k8s.api.authentication.v1.TokenReview'
 
 export interface TokenReviewDeps {
   /** The server's whole chain, anonymous included. */
@@ -25,34 +25,21 @@ export interface TokenReviewDeps {
 }
 
 export function tokenReviews(deps: TokenReviewDeps): ResourceDefinition {
-  return define({
-    group: KIND.group,
-    version: KIND.version,
-    resource: 'tokenreviews',
-    singular: 'tokenreview',
-    kind: KIND.kind,
-    namespaced: false,
-    verbs: [],
-    schema: SCHEMA,
-    strategy: { validateName: () => [] },
-    action: {
-      type: 'action',
-      verbs: ['create'],
-      kind: KIND,
-      schema: SCHEMA,
-      create: async (action, body) => {
-        const token: string = (body as TokenReview).spec?.token ?? ''
-        if (token === '') throw badRequest('token is required for TokenReview in authentication')
-        await action.validateAdmission()
-        const { status = {}, ...rest } = body as TokenReview & KubeObject
-        return { ...rest, status: { ...status, ...(await review(deps, token, (body as TokenReview).spec?.audiences ?? [])) } }
-      },
+  return review({
+    kind: KIND,
+    schema: 'io.k8s.api.authentication.v1.TokenReview',
+    create: async (action, body) => {
+      const token: string = (body as TokenReview).spec?.token ?? ''
+      if (token === '') throw badRequest('token is required for TokenReview in authentication')
+      await action.validateAdmission()
+      const { status = {}, ...rest } = body as TokenReview & KubeObject
+      return { ...rest, status: { ...status, ...(await judged(deps, token, (body as TokenReview).spec?.audiences ?? [])) } }
     },
   })
 }
 
 /** What is set overwrites what the client sent; the user is always written, as an empty object when there is none. */
-async function review({ chain, apiAudiences }: TokenReviewDeps, token: string, asked: readonly string[]): Promise<TokenReviewStatus> {
+async function judged({ chain, apiAudiences }: TokenReviewDeps, token: string, asked: readonly string[]): Promise<TokenReviewStatus> {
   const audiences = asked.length === 0 ? apiAudiences : asked
   const headers = { authorization: `Bearer ${token}` }
   const outcome = await chain.authenticate({ headers, connection: {}, audiences })

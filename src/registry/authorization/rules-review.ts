@@ -7,35 +7,21 @@
 import { badRequest } from '../../api/status.ts'
 import type { SelfSubjectRulesReview, SubjectRulesReviewStatus } from '../../api/types/authorization/v1.ts'
 import type { RulesOf } from '../../authorization/authorizer.ts'
-import { define } from '../resource.ts'
+import { review } from '../review.ts'
 
 const KIND = { group: 'authorization.k8s.io', version: 'v1', kind: 'SelfSubjectRulesReview' }
-const SCHEMA = 'io.k8s.api.authorization.v1.SelfSubjectRulesReview'
 const NO_RULES: RulesOf = { resourceRules: [], nonResourceRules: [], incomplete: false }
 
-export const selfSubjectRulesReviews = define({
-  group: KIND.group,
-  version: KIND.version,
-  resource: 'selfsubjectrulesreviews',
-  singular: 'selfsubjectrulesreview',
-  kind: KIND.kind,
-  namespaced: false,
-  verbs: [],
-  schema: SCHEMA,
-  strategy: { validateName: () => [] },
-  action: {
-    type: 'action',
-    verbs: ['create'],
-    kind: KIND,
-    schema: SCHEMA,
-    /** A new object: neither metadata nor spec of the request come back. */
-    create: async (action, body) => {
-      const namespace = (body as SelfSubjectRulesReview).spec?.namespace ?? ''
-      if (namespace === '') throw badRequest('no namespace on request')
-      await action.validateAdmission()
-      const rules = (await action.world.authorizer.rulesFor?.(action.user, namespace)) ?? NO_RULES
-      return { kind: KIND.kind, apiVersion: `${KIND.group}/${KIND.version}`, metadata: {}, spec: {}, status: rulesStatus(rules) }
-    },
+export const selfSubjectRulesReviews = review({
+  kind: KIND,
+  schema: 'io.k8s.api.authorization.v1.SelfSubjectRulesReview',
+  /** A new object: neither metadata nor spec of the request come back. */
+  create: async (action, body) => {
+    const namespace = (body as SelfSubjectRulesReview).spec?.namespace ?? ''
+    if (namespace === '') throw badRequest('no namespace on request')
+    await action.validateAdmission()
+    const rules = (await action.world.authorizer.rulesFor?.(action.user, namespace)) ?? NO_RULES
+    return { kind: KIND.kind, apiVersion: `${KIND.group}/${KIND.version}`, metadata: {}, spec: {}, status: rulesStatus(rules) }
   },
 })
 

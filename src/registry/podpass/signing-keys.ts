@@ -10,6 +10,7 @@ import { rfc3339 } from '../../clock.ts'
 import type { KeyFolder } from '../../token/key-folder.ts'
 import type { KeySource } from '../../token/keys.ts'
 import type { ResourceDefinition } from '../resource.ts'
+import { review } from '../review.ts'
 import { column, NAME_COLUMN } from '../table-cells.ts'
 import { PODPASS_GROUP, PODPASS_VERSION, schemaName } from './schemas.ts'
 
@@ -72,35 +73,22 @@ export function signingKeys({ keys, folder, retired }: SigningKeysDeps): Resourc
 }
 
 export function signingKeyRotations({ folder }: SigningKeysDeps): ResourceDefinition {
-  return {
-    group: PODPASS_GROUP,
-    version: PODPASS_VERSION,
-    resource: 'signingkeyrotations',
-    singular: 'signingkeyrotation',
-    kind: 'SigningKeyRotation',
-    namespaced: false,
-    verbs: ['create'],
+  return review({
+    kind: ROTATION,
     schema: schemaName('SigningKeyRotation'),
-    strategy: { validateName: () => [] },
-    action: {
-      type: 'action',
-      verbs: ['create'],
-      kind: ROTATION,
-      schema: schemaName('SigningKeyRotation'),
-      async create(action, body) {
-        const algorithm: string = body['spec']?.algorithm ?? 'RS256'
-        const wanted = ALGORITHMS.find((one) => one === algorithm)
-        if (wanted === undefined)
-          throw invalid(ROTATION, body.metadata?.name ?? '', [notSupported('spec.algorithm', algorithm, [...ALGORITHMS])])
-        await action.validateAdmission()
-        const ring = managed(folder)
-        if (action.dryRun) return body
-        const kid = await ring.rotate(wanted)
-        const activeAtMs = ring.ring.list().find((key) => key.kid === kid)?.life.activeAtMs
-        return { ...body, status: { kid, ...(activeAtMs !== undefined && { activeTime: rfc3339(activeAtMs) }) } }
-      },
+    async create(action, body) {
+      const algorithm: string = body['spec']?.algorithm ?? 'RS256'
+      const wanted = ALGORITHMS.find((one) => one === algorithm)
+      if (wanted === undefined)
+        throw invalid(ROTATION, body.metadata?.name ?? '', [notSupported('spec.algorithm', algorithm, [...ALGORITHMS])])
+      await action.validateAdmission()
+      const ring = managed(folder)
+      if (action.dryRun) return body
+      const kid = await ring.rotate(wanted)
+      const activeAtMs = ring.ring.list().find((key) => key.kid === kid)?.life.activeAtMs
+      return { ...body, status: { kid, ...(activeAtMs !== undefined && { activeTime: rfc3339(activeAtMs) }) } }
     },
-  }
+  })
 }
 
 function managed(folder: KeyFolder | undefined): KeyFolder {

@@ -10,6 +10,7 @@ import { rfc3339 } from '../../clock.ts'
 import type { TokenOwner } from '../../token/issuer.ts'
 import type { TokenLedger } from '../../token/ledger.ts'
 import type { Action, ResourceDefinition } from '../resource.ts'
+import { review } from '../review.ts'
 import { PODPASS_GROUP, PODPASS_VERSION, schemaName } from './schemas.ts'
 
 const KIND = { group: PODPASS_GROUP, version: PODPASS_VERSION, kind: 'TokenRevocation' }
@@ -23,24 +24,11 @@ const OWNERS = {
 type OwnerMember = keyof typeof OWNERS
 
 export function tokenRevocations(ledger: TokenLedger): ResourceDefinition {
-  return {
-    group: PODPASS_GROUP,
-    version: PODPASS_VERSION,
-    resource: 'tokenrevocations',
-    singular: 'tokenrevocation',
-    kind: 'TokenRevocation',
-    namespaced: false,
-    verbs: ['create'],
+  return review({
+    kind: KIND,
     schema: schemaName('TokenRevocation'),
-    strategy: { validateName: () => [] },
-    action: {
-      type: 'action',
-      verbs: ['create'],
-      kind: KIND,
-      schema: schemaName('TokenRevocation'),
-      create: (action, body) => revoke(ledger, action, body),
-    },
-  }
+    create: (action, body) => revoke(ledger, action, body),
+  })
 }
 
 async function revoke(ledger: TokenLedger, action: Action, body: KubeObject): Promise<KubeObject> {
