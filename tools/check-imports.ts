@@ -12,13 +12,13 @@ import { lineOf, type Source, withoutComments } from './sources.ts'
 /** From the top of the house to its ground; a room may import from its own row and from those below. */
 export const ROOMS: readonly (readonly string[])[] = [
   ['cli', 'console', 'testing'],
-  ['agent', 'analysis', 'federation'],
+  ['agent', 'federation'],
   ['server', 'controllers'],
   ['registry'],
   ['admission'],
   ['authorization'],
   ['authentication'],
-  ['audit'],
+  ['audit', 'analysis'],
   ['rbac', 'token', 'pki', 'cel'],
   ['cache'],
   ['storage'],

@@ -22,7 +22,7 @@ function modelOf(roles: number): AccessModel {
     { apiGroups: [''], resources: [i === 0 ? 'secrets' : 'pods'], verbs: ['get'] },
     { apiGroups: ['apps'], resources: ['deployments'], verbs: ['*'] },
   ]
-  return new AccessModel({
+  return AccessModel.of({
     clusterRoles: Array.from({ length: roles }, (_, i) => ({ metadata: { name: `r${i}` }, rules: rules(i) })),
     roles: [],
     clusterRoleBindings: Array.from({ length: BINDINGS }, (_, i) => ({

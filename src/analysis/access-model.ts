@@ -1,11 +1,13 @@
 /**
  * Who may do what under one RBAC policy: the same index that decides in the server, and the way back from roles to their holders.
  *
- * Made once from plain data, asked often. A question about everybody costs the roles, and beyond that only the bindings that answer it.
+ * Made from plain data, or kept up to date from a cache. A question about everybody costs the roles, and beyond that only the bindings that answer it.
  *
  * @module
  */
-import type { ClusterRole, PolicyRule, RoleRef, Subject } from '../api/types/rbac/v1.ts'
+import type { ClusterRole, PolicyRule, Role, RoleRef, Subject } from '../api/types/rbac/v1.ts'
+import type { Cache } from '../cache/cache.ts'
+import { aggregatedRules, sameRules } from '../rbac/aggregation.ts'
 import {
   type CompiledRule,
   combinedResource,
@@ -15,6 +17,7 @@ import {
   ruleSet,
   ruleSetAllows,
 } from '../rbac/evaluate.ts'
+import { followRbac } from '../rbac/follow.ts'
 import { RbacIndex, type RbacUser, subjectUsername } from '../rbac/index.ts'
 import type { Policy } from './policy.ts'
 
@@ -38,29 +41,29 @@ export interface BindingId {
 }
 
 export interface ModelRole {
-  id: RoleId
+  readonly id: RoleId
   /** Undefined: bindings refer to it, and it does not exist. */
   rules: RuleSet | undefined
-  aggregation: ClusterRole | undefined
-  clusterBindings: ModelBinding[]
-  namespacedBindings: Map<string, ModelBinding[]>
+  /** The ClusterRole itself, of which aggregation asks labels. */
+  clusterRole: ClusterRole | undefined
+  readonly clusterBindings: Set<ModelBinding>
+  readonly namespacedBindings: Map<string, Set<ModelBinding>>
 }
 
 export interface ModelBinding {
-  id: BindingId
-  roleRef: RoleRef
-  role: ModelRole | undefined
-  subjects: ModelSubject[]
+  readonly id: BindingId
+  readonly role: ModelRole | undefined
+  subjects: readonly ModelSubject[]
 }
 
 /** One user, group or account that some binding names. */
 export interface ModelSubject {
-  kind: 'User' | 'Group' | 'ServiceAccount'
-  name: string
+  readonly kind: 'User' | 'Group' | 'ServiceAccount'
+  readonly name: string
   /** Of an account; `''` otherwise. */
-  namespace: string
-  bindings: ModelBinding[]
-  /** Place in the order of all subjects. */
+  readonly namespace: string
+  readonly bindings: Set<ModelBinding>
+  /** Place among all subjects, once they are sorted. */
   order: number
 }
 
@@ -86,87 +89,106 @@ export interface WhoCan {
   serviceAccounts: Holder[]
 }
 
+/**
+ * Roles and bindings change in any order, as a cache tells of them. The index is the caller's to keep: a server has one already.
+ */
 export class AccessModel {
-  readonly policy: Policy
-  readonly index = new RbacIndex()
-  readonly roles: readonly ModelRole[]
-  readonly bindings: readonly ModelBinding[]
-  /** Users, then groups, then accounts, each by name. */
-  readonly subjects: readonly ModelSubject[]
+  readonly index: RbacIndex
   readonly #roles = new Map<string, ModelRole>()
-  readonly #byUsername = new Map<string, ModelSubject[]>()
-  readonly #groups = new Map<string, ModelSubject>()
   readonly #bindings = new Map<string, ModelBinding>()
+  readonly #subjects = new Map<string, ModelSubject>()
+  /** Subjects that are a user of this name: two where a user is called as an account is. */
+  readonly #byUsername = new Map<string, Set<ModelSubject>>()
+  /** Sorted when somebody asks, until a subject comes or goes. */
+  #ordered: readonly ModelSubject[] | undefined
 
-  constructor(policy: Policy) {
-    this.policy = policy
-    for (const role of policy.clusterRoles) this.#addRole('ClusterRole', '', role.metadata?.name ?? '', role.rules ?? [], role)
-    for (const { metadata, rules } of policy.roles) this.#addRole('Role', metadata?.namespace ?? '', metadata?.name ?? '', rules ?? [])
-    const subjects = new Map<string, ModelSubject>()
-    const add = (namespace: string, name: string, roleRef: RoleRef = {}, list: readonly Subject[] = []) =>
-      this.#addBinding({ namespace, name, roleRef, subjects: list }, subjects)
-    for (const { metadata, roleRef, subjects: list } of policy.clusterRoleBindings) add('', metadata?.name ?? '', roleRef, list)
-    for (const { metadata, roleRef, subjects: list } of policy.roleBindings)
-      add(metadata?.namespace ?? '', metadata?.name ?? '', roleRef, list)
-    this.roles = [...this.#roles.values()]
-    this.bindings = [...this.#bindings.values()]
-    this.subjects = [...subjects.values()].sort(bySubject)
-    this.subjects.forEach((subject, order) => {
-      subject.order = order
-    })
+  constructor(index: RbacIndex) {
+    this.index = index
   }
 
-  #addRole(kind: 'ClusterRole' | 'Role', namespace: string, name: string, rules: readonly PolicyRule[], clusterRole?: ClusterRole): void {
-    this.index.setRole(namespace, name, rules)
-    this.#roles.set(keyOf(namespace, name), {
-      id: { kind, namespace, name },
-      rules: ruleSet(rules),
-      aggregation: clusterRole?.aggregationRule === undefined ? undefined : clusterRole,
-      clusterBindings: [],
-      namespacedBindings: new Map(),
-    })
-  }
-
-  #addBinding(
-    { namespace, name, roleRef, subjects: list }: { namespace: string; name: string; roleRef: RoleRef; subjects: readonly Subject[] },
-    subjects: Map<string, ModelSubject>,
-  ): void {
-    this.index.setBinding(namespace, name, { roleRef, subjects: list })
-    const role = this.#roleOf(roleRef, namespace)
-    const binding: ModelBinding = {
-      id: { kind: namespace === '' ? 'ClusterRoleBinding' : 'RoleBinding', namespace, name },
-      roleRef,
-      role,
-      subjects: [],
+  /** Of plain data, with an index of its own. */
+  static of(policy: Policy): AccessModel {
+    const index = new RbacIndex()
+    const model = new AccessModel(index)
+    for (const role of [...policy.clusterRoles, ...policy.roles]) {
+      const { namespace = '', name = '' } = role.metadata ?? {}
+      index.setRole(namespace, name, role.rules ?? [])
+      model.setRole(namespace, name, role)
     }
-    this.#bindings.set(keyOf(namespace, name), binding)
+    for (const { metadata, roleRef = {}, subjects = [] } of [...policy.clusterRoleBindings, ...policy.roleBindings]) {
+      const { namespace = '', name = '' } = metadata ?? {}
+      index.setBinding(namespace, name, { roleRef, subjects })
+      model.setBinding(namespace, name, { roleRef, subjects })
+    }
+    return model
+  }
+
+  /** Of a running server, as long as it runs. The index follows the same cache already. */
+  static following(cache: Pick<Cache, 'resource'>, index: RbacIndex): AccessModel {
+    const model = new AccessModel(index)
+    followRbac(cache, {
+      role: (namespace, name, role) => model.setRole(namespace, name, role),
+      binding: (namespace, name, binding) => model.setBinding(namespace, name, binding),
+    })
+    return model
+  }
+
+  /** A Role, or with namespace `''` a ClusterRole; undefined once it is gone. */
+  setRole(namespace: string, name: string, object: Role | ClusterRole | undefined): void {
+    const role = this.#roleAt(namespace, name)
+    role.rules = object === undefined ? undefined : ruleSet(object.rules ?? [])
+    role.clusterRole = namespace === '' ? object : undefined
+    this.#dropUnusedRole(role)
+  }
+
+  /** A RoleBinding, or with namespace `''` a ClusterRoleBinding; undefined once it is gone. */
+  setBinding(namespace: string, name: string, object: { roleRef: RoleRef; subjects: readonly Subject[] } | undefined): void {
+    const key = keyOf(namespace, name)
+    const old = this.#bindings.get(key)
+    if (old !== undefined) this.#remove(key, old)
+    if (object === undefined) return
+    const role = this.#roleOf(object.roleRef, namespace)
+    const id: BindingId = { kind: namespace === '' ? 'ClusterRoleBinding' : 'RoleBinding', namespace, name }
+    const subjects = new Set<ModelSubject>()
+    for (const subject of object.subjects) {
+      const known = this.#subjectOf(subject, namespace)
+      if (known !== undefined) subjects.add(known)
+    }
+    const binding: ModelBinding = { id, role, subjects: [...subjects] }
+    this.#bindings.set(key, binding)
     if (role !== undefined) {
-      if (namespace === '') role.clusterBindings.push(binding)
+      if (namespace === '') role.clusterBindings.add(binding)
       else addTo(role.namespacedBindings, namespace, binding)
     }
-    const seen = new Set<ModelSubject>()
-    for (const subject of list) {
-      const known = this.#subjectOf(subject, namespace, subjects)
-      if (known === undefined || seen.has(known)) continue
-      seen.add(known)
-      known.bindings.push(binding)
-    }
-    binding.subjects = [...seen]
+    for (const subject of binding.subjects) subject.bindings.add(binding)
   }
 
-  /** The role that a reference means, made as a missing one where it does not exist; undefined for a reference that can mean none. */
-  #roleOf({ kind, name = '' }: RoleRef, bindingNamespace: string): ModelRole | undefined {
-    const isCluster = kind === 'ClusterRole'
-    if (!isCluster && (kind !== 'Role' || bindingNamespace === '')) return undefined
-    const namespace = isCluster ? '' : bindingNamespace
+  #remove(key: string, binding: ModelBinding): void {
+    this.#bindings.delete(key)
+    const { role, subjects, id } = binding
+    for (const subject of subjects) {
+      subject.bindings.delete(binding)
+      if (subject.bindings.size > 0) continue
+      this.#subjects.delete(subjectKey(subject))
+      this.#ordered = undefined
+      const username = subjectUsername(subject, '')
+      if (username !== undefined) removeFrom(this.#byUsername, username, subject)
+    }
+    if (role === undefined) return
+    if (id.namespace === '') role.clusterBindings.delete(binding)
+    else removeFrom(role.namespacedBindings, id.namespace, binding)
+    this.#dropUnusedRole(role)
+  }
+
+  #roleAt(namespace: string, name: string): ModelRole {
     const key = keyOf(namespace, name)
     let role = this.#roles.get(key)
     if (role === undefined) {
       role = {
-        id: { kind: isCluster ? 'ClusterRole' : 'Role', namespace, name },
+        id: { kind: namespace === '' ? 'ClusterRole' : 'Role', namespace, name },
         rules: undefined,
-        aggregation: undefined,
-        clusterBindings: [],
+        clusterRole: undefined,
+        clusterBindings: new Set(),
         namespacedBindings: new Map(),
       }
       this.#roles.set(key, role)
@@ -174,33 +196,49 @@ export class AccessModel {
     return role
   }
 
-  #subjectOf(subject: Subject, bindingNamespace: string, subjects: Map<string, ModelSubject>): ModelSubject | undefined {
+  #dropUnusedRole({ id, rules, clusterBindings, namespacedBindings }: ModelRole): void {
+    if (rules === undefined && clusterBindings.size === 0 && namespacedBindings.size === 0) this.#roles.delete(keyOf(id.namespace, id.name))
+  }
+
+  /** The role that a reference means, made as a missing one where it does not exist; undefined for a reference that can mean none. */
+  #roleOf({ kind, name = '' }: RoleRef, bindingNamespace: string): ModelRole | undefined {
+    if (kind === 'ClusterRole') return this.#roleAt('', name)
+    return kind === 'Role' && bindingNamespace !== '' ? this.#roleAt(bindingNamespace, name) : undefined
+  }
+
+  #subjectOf(subject: Subject, bindingNamespace: string): ModelSubject | undefined {
     const { kind, name = '' } = subject
-    if (kind === 'Group') {
-      let group = this.#groups.get(name)
-      if (group === undefined) {
-        group = { kind, name, namespace: '', bindings: [], order: 0 }
-        this.#groups.set(name, group)
-        subjects.set(`g/${name}`, group)
-      }
-      return group
-    }
     const username = subjectUsername(subject, bindingNamespace)
-    if (username === undefined) return undefined
-    const namespace = kind === 'ServiceAccount' ? subject.namespace || bindingNamespace : ''
-    const key = `${kind === 'User' ? 'u' : `s/${namespace}`}/${name}`
-    let known = subjects.get(key)
+    if (kind !== 'Group' && username === undefined) return undefined
+    // Else subjectUsername answers for these two kinds only.
+    const found = {
+      kind: kind as ModelSubject['kind'],
+      name,
+      namespace: kind === 'ServiceAccount' ? subject.namespace || bindingNamespace : '',
+    }
+    const key = subjectKey(found)
+    let known = this.#subjects.get(key)
     if (known === undefined) {
-      // subjectUsername answers for these two kinds only.
-      known = { kind: kind as 'User' | 'ServiceAccount', name, namespace, bindings: [], order: 0 }
-      subjects.set(key, known)
-      addTo(this.#byUsername, username, known)
+      known = { ...found, bindings: new Set(), order: 0 }
+      this.#subjects.set(key, known)
+      this.#ordered = undefined
+      if (username !== undefined) addTo(this.#byUsername, username, known)
     }
     return known
   }
 
   role(namespace: string, name: string): ModelRole | undefined {
     return this.#roles.get(keyOf(namespace, name))
+  }
+
+  /** Names of the ClusterRoles that an aggregated one has this rule from; empty for a rule of its own. */
+  contributors(name: string, rule: PolicyRule): string[] {
+    const role = this.role('', name)?.clusterRole
+    if (role?.aggregationRule === undefined) return []
+    return [...this.#roles.values()].flatMap(({ id, clusterRole }) => {
+      const parts = clusterRole === undefined ? undefined : aggregatedRules(role, [clusterRole])
+      return parts?.some((one) => sameRules([one], [rule])) ? [id.name] : []
+    })
   }
 
   binding(namespace: string, name: string): ModelBinding | undefined {
@@ -211,7 +249,7 @@ export class AccessModel {
   subjectsOf(user: RbacUser): ModelSubject[] {
     const found = new Set(this.#byUsername.get(user.username))
     for (const name of user.groups) {
-      const group = this.#groups.get(name)
+      const group = this.#subjects.get(subjectKey({ kind: 'Group', namespace: '', name }))
       if (group !== undefined) found.add(group)
     }
     return [...found]
@@ -224,11 +262,22 @@ export class AccessModel {
     return [...found].sort()
   }
 
+  /** Users, then groups, then accounts, each by name. */
+  #inOrder(): readonly ModelSubject[] {
+    if (this.#ordered === undefined) {
+      this.#ordered = [...this.#subjects.values()].sort(bySubject)
+      this.#ordered.forEach((subject, order) => {
+        subject.order = order
+      })
+    }
+    return this.#ordered
+  }
+
   /** Roles that allow the request to whom they are bound, with the rules that do. */
   rolesAllowing(request: RuleRequest): { role: ModelRole; rules: PolicyRule[] }[] {
     const combined = request.isResource ? combinedResource(request) : ''
     const found: { role: ModelRole; rules: PolicyRule[] }[] = []
-    for (const role of this.roles) {
+    for (const role of this.#roles.values()) {
       if (role.rules === undefined || !ruleSetAllows(role.rules, request, combined)) continue
       const allows = (rule: CompiledRule) => compiledRuleAllows(rule, request, combined)
       found.push({ role, rules: role.rules.rules.filter(allows).map(({ rule }) => rule) })
@@ -238,12 +287,13 @@ export class AccessModel {
 
   /** Everybody whom some binding allows it, with all bindings that do. */
   whoCan(question: AccessQuestion): WhoCan {
-    const chains: (Chain[] | undefined)[] = new Array(this.subjects.length)
+    const subjects = this.#inOrder()
+    const chains: (Chain[] | undefined)[] = new Array(subjects.length)
     for (const { role, rules } of this.rolesAllowing(question)) {
       for (const bindings of bindingsAt(role, question.namespace)) {
-        for (const { id, subjects } of bindings) {
+        for (const { id, subjects: bound } of bindings) {
           const chain = { binding: id, role: role.id, rules }
-          for (const { order } of subjects) {
+          for (const { order } of bound) {
             const list = chains[order]
             if (list === undefined) chains[order] = [chain]
             else list.push(chain)
@@ -252,7 +302,7 @@ export class AccessModel {
       }
     }
     const found: WhoCan = { question, users: [], groups: [], serviceAccounts: [] }
-    for (const { kind, name, namespace, order } of this.subjects) {
+    for (const { kind, name, namespace, order } of subjects) {
       const list = chains[order]
       if (list === undefined) continue
       if (kind === 'ServiceAccount') found.serviceAccounts.push({ name, namespace, chains: list })
@@ -263,7 +313,7 @@ export class AccessModel {
 }
 
 /** The bindings of a role that count at a namespace: cluster-wide ones, then those in it. */
-export function bindingsAt(role: ModelRole, namespace: string): ModelBinding[][] {
+export function bindingsAt(role: ModelRole, namespace: string): ReadonlySet<ModelBinding>[] {
   const within = namespace === '' ? undefined : role.namespacedBindings.get(namespace)
   return within === undefined ? [role.clusterBindings] : [role.clusterBindings, within]
 }
@@ -273,10 +323,20 @@ function keyOf(namespace: string, name: string): string {
   return `${namespace}/${name}`
 }
 
-function addTo<T>(map: Map<string, T[]>, key: string, value: T): void {
-  const list = map.get(key)
-  if (list === undefined) map.set(key, [value])
-  else list.push(value)
+function subjectKey({ kind, namespace, name }: Pick<ModelSubject, 'kind' | 'namespace' | 'name'>): string {
+  return `${kind}/${namespace}/${name}`
+}
+
+function addTo<T>(map: Map<string, Set<T>>, key: string, value: T): void {
+  const set = map.get(key)
+  if (set === undefined) map.set(key, new Set([value]))
+  else set.add(value)
+}
+
+function removeFrom<T>(map: Map<string, Set<T>>, key: string, value: T): void {
+  const set = map.get(key)
+  set?.delete(value)
+  if (set?.size === 0) map.delete(key)
 }
 
 const KIND_ORDER = { User: 0, Group: 1, ServiceAccount: 2 }

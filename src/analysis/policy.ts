@@ -6,7 +6,7 @@
  * @module
  */
 import type { KubeObject } from '../api/object.ts'
-import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding } from '../api/types/rbac/v1.ts'
+import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '../api/types/rbac/v1.ts'
 import { aggregatedRules, sameRules } from '../rbac/aggregation.ts'
 
 export interface Policy {
@@ -90,15 +90,6 @@ function aggregated(clusterRoles: readonly ClusterRole[]): ClusterRole[] {
     if (!changed) break
   }
   return roles
-}
-
-/** Names of the ClusterRoles that an aggregated role has one of its rules from; empty for a rule of its own. */
-export function contributors(role: ClusterRole, rule: PolicyRule, all: readonly ClusterRole[]): string[] {
-  if (role.aggregationRule === undefined) return []
-  return all.flatMap((other) => {
-    const own = aggregatedRules(role, [other])
-    return own?.some((one) => sameRules([one], [rule])) ? [other.metadata?.name ?? ''] : []
-  })
 }
 
 function check<T extends KubeObject>(object: T, kind: string): T {

@@ -15,7 +15,7 @@ export function randomWorld(random: Random, events: number): { history: History;
   return { history, policy: policyOf(history) }
 }
 
-function policyOf({ clusterRoles, roles, bindings }: History): Policy {
+export function policyOf({ clusterRoles, roles, bindings }: History): Policy {
   const all = [...bindings.values()].map(({ namespace, name, roleRef, subjects }) => ({ metadata: { namespace, name }, roleRef, subjects }))
   return {
     clusterRoles: [...clusterRoles].map(([name, rules]) => ({ metadata: { name }, rules })),

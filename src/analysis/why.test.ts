@@ -28,7 +28,7 @@ const binding = (namespace: string, name: string, roleRef: string, ...subjects: 
     return second === undefined ? { kind, name: first } : { kind, namespace: first, name: second }
   }),
 })
-const model = (...objects: KubeObject[]) => new AccessModel(policyFrom(objects, { namespace: 'default', aggregate: true }))
+const model = (...objects: KubeObject[]) => AccessModel.of(policyFrom(objects, { namespace: 'default', aggregate: true }))
 const ask = (verb: string, what: string, namespace = 'production'): AccessQuestion => {
   if (what.startsWith('/'))
     return { verb, isResource: false, apiGroup: '', resource: '', subresource: '', name: '', path: what, namespace: '' }
@@ -175,7 +175,7 @@ describe('random policies', () => {
     for (let world = 0; world < 60; world++) {
       const { history, policy } = randomWorld(random, 30)
       const { clusterRoles, roles, bindings } = history
-      const analysed = new AccessModel(policy)
+      const analysed = AccessModel.of(policy)
       for (let asked = 0; asked < 60; asked++) {
         const question = anyQuestion(random)
         const user = { username: question.username, groups: question.groups }
@@ -187,7 +187,7 @@ describe('random policies', () => {
         for (const { rule } of found.chains) expect(ruleAllows(rule, question)).toBe(true)
         if (found.suggestion === undefined) continue
         suggested++
-        const after = new AccessModel(withSuggestion(policy, found.suggestion.objects))
+        const after = AccessModel.of(withSuggestion(policy, found.suggestion.objects))
         expect(can(after, user, question).allowed).toBe(true)
       }
     }

@@ -15,7 +15,6 @@ import {
   type ModelRole,
   type RoleId,
 } from './access-model.ts'
-import { contributors } from './policy.ts'
 import { type Suggestion, suggest } from './suggestion.ts'
 import { accountOf, SUPERUSERS } from './user.ts'
 
@@ -89,8 +88,7 @@ export function can(model: AccessModel, user: RbacUser, question: AccessQuestion
 
 function chainOf(model: AccessModel, user: RbacUser, grant: Grant, rule: PolicyRule): GrantingChain {
   const role = roleIdOf(grant)
-  const clusterRole = role.namespace === '' ? model.role('', role.name)?.aggregation : undefined
-  const from = clusterRole === undefined ? [] : contributors(clusterRole, rule, model.policy.clusterRoles)
+  const from = role.namespace === '' ? model.contributors(role.name, rule) : []
   return {
     binding: bindingIdOf(grant),
     subjects: grant.subjects.filter((subject) => subjectApplies(subject, user, grant.namespace)),
@@ -128,7 +126,8 @@ function nearMisses(model: AccessModel, user: RbacUser, question: AccessQuestion
   const bindable: ModelRole[] = []
   for (const { role } of model.rolesAllowing(question)) {
     const { id } = role
-    for (const binding of bindingsAt(role, question.namespace).flat()) found.push(...lookalikes(binding, id, user))
+    for (const bindings of bindingsAt(role, question.namespace))
+      for (const binding of bindings) found.push(...lookalikes(binding, id, user))
     // Kubernetes' own parts are not meant for others.
     if ((id.namespace === '' || id.namespace === question.namespace) && !id.name.startsWith('system:')) bindable.push(role)
   }

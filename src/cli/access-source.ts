@@ -86,7 +86,7 @@ async function readServer(client: HttpsClient): Promise<AccessModel> {
   const lists = await Promise.all(
     ['clusterroles', 'roles', 'clusterrolebindings', 'rolebindings'].map((resource) => listAll(client, `${RBAC}/${resource}`)),
   )
-  return new AccessModel(policyFrom(lists.flat(), { namespace: 'default', aggregate: false }))
+  return AccessModel.of(policyFrom(lists.flat(), { namespace: 'default', aggregate: false }))
 }
 
 async function listAll(client: HttpsClient, path: string): Promise<KubeObject[]> {
@@ -143,7 +143,7 @@ function fileSource({ from, 'default-policy': defaultPolicy }: SourceValues, nam
     namespace,
     async model() {
       const { bootstrapObjects } = await import('../rbac/bootstrap.ts')
-      return new AccessModel(policyFrom([...(defaultPolicy ? bootstrapObjects() : []), ...objects], { namespace, aggregate: true }))
+      return AccessModel.of(policyFrom([...(defaultPolicy ? bootstrapObjects() : []), ...objects], { namespace, aggregate: true }))
     },
     names: async () => new ResourceNames([...(await builtInNames()), ...namesFromDefinitions(objects)]),
     self: () => Promise.reject(new UsageError('--as is needed: files do not say who you are')),

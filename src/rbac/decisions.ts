@@ -20,8 +20,8 @@ export function emptyHistory(): History {
 }
 
 /** One random creation, change or deletion, told to both. */
-export function randomEvent(history: History, random: Random): void {
-  const { index, clusterRoles, roles, bindings } = history
+export function randomEvent(history: History, random: Random, told: Pick<RbacIndex, 'setRole' | 'setBinding'> = history.index): void {
+  const { clusterRoles, roles, bindings } = history
   const namespace = anyNamespace(random)
   const gone = random() < 0.35
   if (random() < 0.5) {
@@ -30,14 +30,14 @@ export function randomEvent(history: History, random: Random): void {
     const [map, key] = namespace === '' ? [clusterRoles, name] : [roles, `${namespace}/${name}`]
     if (rules === undefined) map.delete(key)
     else map.set(key, rules)
-    index.setRole(namespace, name, rules)
+    told.setRole(namespace, name, rules)
     return
   }
   const name = pick(random, BINDING_NAMES)
   const binding = gone ? undefined : { namespace, name, roleRef: anyRoleRef(random), subjects: anySubjects(random) }
   if (binding === undefined) bindings.delete(`${namespace}/${name}`)
   else bindings.set(`${namespace}/${name}`, binding)
-  index.setBinding(namespace, name, binding)
+  told.setBinding(namespace, name, binding)
 }
 
 /** The index made from the present objects only, in an order of its own. */

@@ -4,7 +4,8 @@ import { openCache } from '../cache/live-cache.ts'
 import { memoryStore } from '../storage/memory.ts'
 import { manualClock } from '../storage/store.conformance.ts'
 import { anyNamespace, anyRoleRef, anyRules, anySubjects, BINDING_NAMES, pick, type Random, ROLE_NAMES, seeded } from './arbitrary.ts'
-import { RBAC_CACHES, RbacIndex } from './index.ts'
+import { RBAC_CACHES } from './follow.ts'
+import { RbacIndex } from './index.ts'
 
 const KINDS: Readonly<Record<string, string>> = {
   clusterroles: 'ClusterRole',

@@ -8,8 +8,9 @@
  */
 import { quote } from '../api/status.ts'
 import type { PolicyRule, RoleRef, Subject } from '../api/types/rbac/v1.ts'
-import type { Cache, CacheEvent, Subscription } from '../cache/cache.ts'
+import type { Cache, Subscription } from '../cache/cache.ts'
 import { combinedResource, type RuleRequest, type RuleSet, ruleSet, ruleSetAllows } from './evaluate.ts'
+import { followRbac } from './follow.ts'
 
 /** Who asks, as far as RBAC looks at it. */
 export interface RbacUser {
@@ -53,11 +54,6 @@ export type RbacDecision = { allowed: true; reason: string } | { allowed: false;
 const NO_GRANTS: IndexedGrant[] = []
 const RBAC_GROUP = 'rbac.authorization.k8s.io'
 
-/** Cache ids of the four kinds that an index follows. */
-export const RBAC_CACHES = ['clusterroles', 'roles', 'clusterrolebindings', 'rolebindings'].map(
-  (resource) => `${RBAC_GROUP}/v1/${resource}`,
-)
-
 export class RbacIndex {
   readonly #roles = new Map<string, RoleSlot>()
   readonly #grants = new Map<string, IndexedGrant>()
@@ -66,33 +62,10 @@ export class RbacIndex {
 
   /** Roles and bindings of a running cache; `close` of the answer stops following. */
   follow(cache: Pick<Cache, 'resource'>): Subscription {
-    const subscriptions = RBAC_CACHES.map((id) => {
-      const resource = cache.resource(id)
-      if (resource === undefined) throw new TypeError(`the cache keeps no ${id}`)
-      const isRole = id.endsWith('roles')
-      return resource.follow((event) => (isRole ? this.#roleEvent(event) : this.#bindingEvent(event)))
+    return followRbac(cache, {
+      role: (namespace, name, role) => this.setRole(namespace, name, role === undefined ? undefined : (role.rules ?? [])),
+      binding: (namespace, name, binding) => this.setBinding(namespace, name, binding),
     })
-    return {
-      close() {
-        for (const subscription of subscriptions) subscription.close()
-      },
-    }
-  }
-
-  #roleEvent({ type, object }: CacheEvent): void {
-    const role = object.object
-    const { name = '', namespace = '' } = role.metadata ?? {}
-    this.setRole(namespace, name, type === 'DELETED' ? undefined : (role['rules'] ?? []))
-  }
-
-  #bindingEvent({ type, object }: CacheEvent): void {
-    const binding = object.object
-    const { name = '', namespace = '' } = binding.metadata ?? {}
-    this.setBinding(
-      namespace,
-      name,
-      type === 'DELETED' ? undefined : { roleRef: binding['roleRef'] ?? {}, subjects: binding['subjects'] ?? [] },
-    )
   }
 
   /** A Role, or with namespace `''` a ClusterRole; `rules` undefined once it is gone. */
