@@ -139,6 +139,52 @@ describe('podpass why on a server', () => {
   })
 })
 
+describe('accessexplanations', () => {
+  const explain = (spec: object) =>
+    client.call<any>({ method: 'POST', path: '/apis/podpass.dev/v1/accessexplanations', body: { metadata: {}, spec } })
+  const account = 'system:serviceaccount:production:deploy-bot'
+  const resourceAttributes = { verb: 'update', group: 'apps', resource: 'deployments', namespace: 'production' }
+
+  test('name every chain that grants', async () => {
+    const { kind, status } = await explain({ user: account, resourceAttributes })
+    expect(kind).toBe('AccessExplanation')
+    expect(status).toMatchObject({
+      allowed: true,
+      reason: 'RBAC: allowed by RoleBinding "deploy/production" of Role "deployer" to ServiceAccount "deploy-bot/production"',
+      chains: [
+        {
+          binding: { kind: 'RoleBinding', namespace: 'production', name: 'deploy' },
+          role: { kind: 'Role', namespace: 'production', name: 'deployer' },
+          rule: { verbs: ['create', 'update', 'get'], apiGroups: ['apps'], resources: ['deployments'] },
+        },
+      ],
+    })
+  })
+
+  test('of a no say what comes nearest and what would do, and follow the bindings as they change', async () => {
+    const asked = { user: account, resourceAttributes: { ...resourceAttributes, verb: 'delete' } }
+    const { status } = await explain(asked)
+    expect(status.allowed).toBe(false)
+    expect(status.nearMisses[0]).toMatchObject({ kind: 'rule', lacks: 'verb', binding: { name: 'deploy' } })
+    const [role, binding] = status.suggestion.objects
+    await client.call({ method: 'POST', path: `${RBAC}/namespaces/production/roles`, body: role })
+    await client.call({ method: 'POST', path: `${RBAC}/namespaces/production/rolebindings`, body: binding })
+    const { status: after } = await explain(asked)
+    expect(after.chains).toMatchObject([{ binding: { name: binding.metadata.name } }])
+    expect(after.nearMisses).toBeUndefined()
+    await client.call({ method: 'DELETE', path: `${RBAC}/namespaces/production/rolebindings/${binding.metadata.name}` })
+    expect((await explain(asked)).status.allowed).toBe(false)
+  })
+
+  test('are about the sender where no user is named, and need exactly one thing to ask', async () => {
+    expect((await explain({ nonResourceAttributes: { verb: 'get', path: '/metrics' } })).status).toMatchObject({
+      allowed: true,
+      superuser: true,
+    })
+    await expect(explain({ user: account })).rejects.toMatchObject({ status: { code: 422, reason: 'Invalid' } })
+  })
+})
+
 test('podpass who-can and rules read a server by pages', async () => {
   const { out } = await podpass('who-can', 'update', 'deployments', '-n', 'production', '-o', 'json')
   expect(JSON.parse(out).serviceAccounts).toContainEqual(expect.objectContaining({ namespace: 'production', name: 'deploy-bot' }))

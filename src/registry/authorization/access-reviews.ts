@@ -9,8 +9,9 @@ import { invalid } from '../../api/status.ts'
 import type { SubjectAccessReview, SubjectAccessReviewSpec, SubjectAccessReviewStatus } from '../../api/types/authorization/v1.ts'
 import type { UserInfo } from '../../authentication/user.ts'
 import type { Authorizer } from '../../authorization/authorizer.ts'
-import { define, type ResourceDefinition } from '../resource.ts'
-import { nonResourceQuestion, resourceQuestion } from './attributes.ts'
+import type { ResourceDefinition } from '../resource.ts'
+import { review } from '../review.ts'
+import { type ReviewQuestion, reviewQuestion } from './attributes.ts'
 import { type ReviewKind, validateAccessReview } from './validation.ts'
 
 const GROUP = 'authorization.k8s.io'
@@ -20,47 +21,29 @@ export const selfSubjectAccessReviews = accessReviews('SelfSubjectAccessReview',
 export const localSubjectAccessReviews = accessReviews('LocalSubjectAccessReview', true)
 
 function accessReviews(kind: ReviewKind, namespaced: boolean): ResourceDefinition {
-  const schema = `io.k8s.api.authorization.v1.${kind}`
-  const singular = kind.toLowerCase()
-  return define({
-    group: GROUP,
-    version: 'v1',
-    resource: `${singular}s`,
-    singular,
-    kind,
+  return review({
+    kind: { group: GROUP, version: 'v1', kind },
+    schema: `io.k8s.api.authorization.v1.${kind}`,
     namespaced,
-    verbs: [],
-    schema,
-    strategy: { validateName: () => [] },
-    action: {
-      type: 'action',
-      verbs: ['create'],
-      kind: { group: GROUP, version: 'v1', kind },
-      schema,
-      create: async (action, body) => {
-        const review = body as SubjectAccessReview & KubeObject
-        const errors = validateAccessReview(kind, review)
-        // Upstream asks the decoded object for its kind, which is empty by then.
-        if (errors.length > 0) throw invalid({ group: GROUP, kind: '' }, '', errors)
-        await action.validateAdmission()
-        const spec = review.spec ?? {}
-        const user = kind === 'SelfSubjectAccessReview' ? action.user : userOf(spec)
-        return { ...review, status: await reviewStatus(action.world.authorizer, user, spec) }
-      },
+    create: async (action, body) => {
+      const asked = body as SubjectAccessReview & KubeObject
+      const errors = validateAccessReview(kind, asked)
+      // Upstream asks the decoded object for its kind, which is empty by then.
+      if (errors.length > 0) throw invalid({ group: GROUP, kind: '' }, '', errors)
+      await action.validateAdmission()
+      const spec = asked.spec ?? {}
+      const user = kind === 'SelfSubjectAccessReview' ? action.user : askedUser(spec)
+      return { ...asked, status: await accessDecision(action.world.authorizer, reviewQuestion(user, spec)) }
     },
   })
 }
 
 /** Exactly as given: no group is added. */
-function userOf({ user = '', uid = '', groups = [], extra = {} }: SubjectAccessReviewSpec): UserInfo {
+export function askedUser({ user = '', uid = '', groups = [], extra = {} }: SubjectAccessReviewSpec): UserInfo {
   return uid === '' ? { username: user, groups, extra } : { username: user, uid, groups, extra }
 }
 
-async function reviewStatus(authorizer: Authorizer, user: UserInfo, spec: SubjectAccessReviewSpec): Promise<SubjectAccessReviewStatus> {
-  const { attributes, ignored } =
-    spec.resourceAttributes === undefined
-      ? nonResourceQuestion(user, spec.nonResourceAttributes ?? {})
-      : resourceQuestion(user, spec.resourceAttributes)
+export async function accessDecision(authorizer: Authorizer, { attributes, ignored }: ReviewQuestion): Promise<SubjectAccessReviewStatus> {
   const { decision, reason, evaluationError } = await authorizer.authorize(attributes)
   const errors = [...(evaluationError === undefined ? [] : [evaluationError]), ...ignored]
   const status: SubjectAccessReviewStatus = { allowed: decision === 'allow' }

@@ -13,6 +13,7 @@ import type {
   LabelSelectorAttributes,
   NonResourceAttributes,
   ResourceAttributes,
+  SubjectAccessReviewSpec,
 } from '../../api/types/authorization/v1.ts'
 import type { UserInfo } from '../../authentication/user.ts'
 import type { Attributes, SelectorRequirement } from '../../authorization/authorizer.ts'
@@ -29,7 +30,14 @@ export interface ReviewQuestion {
   ignored: string[]
 }
 
-export function nonResourceQuestion(user: UserInfo, { verb = '', path = '' }: NonResourceAttributes): ReviewQuestion {
+/** What a review asks of somebody. */
+export function reviewQuestion(user: UserInfo, { resourceAttributes, nonResourceAttributes }: SubjectAccessReviewSpec): ReviewQuestion {
+  return resourceAttributes === undefined
+    ? nonResourceQuestion(user, nonResourceAttributes ?? {})
+    : resourceQuestion(user, resourceAttributes)
+}
+
+function nonResourceQuestion(user: UserInfo, { verb = '', path = '' }: NonResourceAttributes): ReviewQuestion {
   const attributes = {
     user,
     verb,
@@ -45,7 +53,7 @@ export function nonResourceQuestion(user: UserInfo, { verb = '', path = '' }: No
   return { attributes, ignored: [] }
 }
 
-export function resourceQuestion(user: UserInfo, asked: ResourceAttributes): ReviewQuestion {
+function resourceQuestion(user: UserInfo, asked: ResourceAttributes): ReviewQuestion {
   const attributes: Attributes = {
     user,
     verb: asked.verb ?? '',

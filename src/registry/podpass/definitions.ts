@@ -6,6 +6,7 @@
 import type { TurnableClock } from '../../clock.ts'
 import type { TokenLedger } from '../../token/ledger.ts'
 import type { ResourceDefinition } from '../resource.ts'
+import { accessExplanations } from './access-explanations.ts'
 import { clockAdvances } from './clock-advances.ts'
 import { issuedTokens } from './issued-tokens.ts'
 import { type SigningKeysDeps, signingKeyRotations, signingKeys } from './signing-keys.ts'
@@ -21,5 +22,5 @@ export interface PodpassDeps extends SigningKeysDeps {
 export function podpassDefinitions(deps: PodpassDeps): ResourceDefinition[] {
   const ofLedger = deps.ledger === undefined ? [] : [issuedTokens(deps.ledger), tokenRevocations(deps.ledger)]
   const ofClock = deps.turnableClock === undefined ? [] : [clockAdvances(deps.turnableClock)]
-  return [...ofLedger, signingKeys(deps), signingKeyRotations(deps), ...ofClock]
+  return [accessExplanations(), ...ofLedger, signingKeys(deps), signingKeyRotations(deps), ...ofClock]
 }

@@ -10,6 +10,9 @@ export const PODPASS_VERSION = 'v1'
 const PACKAGE = 'dev.podpass.v1.'
 const OBJECT_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta'
 
+const AUTHORIZATION = 'io.k8s.api.authorization.v1.'
+const RBAC = 'io.k8s.api.rbac.v1.'
+
 /** `text!` is required, `[text]` a list of texts, a capital letter begins the name of another struct. */
 const STRUCTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   IssuedTokenSpec: {
@@ -35,12 +38,48 @@ const STRUCTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   SigningKeySpec: { algorithm: 'string' },
   SigningKeyStatus: { phase: 'string', publishedTime: 'time', activeTime: 'time', retirementTime: 'time' },
   SigningKeyRotationSpec: { algorithm: 'string' },
+  AccessExplanationSpec: {
+    user: 'string',
+    uid: 'string',
+    groups: '[string]',
+    resourceAttributes: `${AUTHORIZATION}ResourceAttributes`,
+    nonResourceAttributes: `${AUTHORIZATION}NonResourceAttributes`,
+  },
+  AccessExplanationStatus: {
+    allowed: 'boolean!',
+    denied: 'boolean',
+    reason: 'string',
+    evaluationError: 'string',
+    superuser: 'boolean',
+    chains: '[GrantingChain]',
+    errors: '[string]',
+    nearMisses: '[NearMiss]',
+    suggestion: 'AccessSuggestion',
+  },
+  GrantingChain: {
+    binding: 'RbacReference!',
+    subjects: `[${RBAC}Subject]`,
+    role: 'RbacReference!',
+    aggregatedFrom: '[string]',
+    rule: `${RBAC}PolicyRule`,
+  },
+  NearMiss: {
+    kind: 'string!',
+    lacks: 'string',
+    binding: 'RbacReference',
+    role: 'RbacReference',
+    rule: `${RBAC}PolicyRule`,
+    subject: `${RBAC}Subject`,
+    difference: 'string',
+  },
+  RbacReference: { kind: 'string!', namespace: 'string', name: 'string!' },
+  AccessSuggestion: { rule: `${RBAC}PolicyRule`, objects: '[raw]' },
   ClockAdvanceSpec: { seconds: 'int64' },
   ClockAdvanceStatus: { time: 'time' },
   SigningKeyRotationStatus: { kid: 'string', activeTime: 'time' },
 }
 
-const KINDS = ['IssuedToken', 'TokenRevocation', 'SigningKey', 'SigningKeyRotation', 'ClockAdvance'] as const
+const KINDS = ['AccessExplanation', 'IssuedToken', 'TokenRevocation', 'SigningKey', 'SigningKeyRotation', 'ClockAdvance'] as const
 
 export type PodpassKind = (typeof KINDS)[number]
 
