@@ -4,6 +4,7 @@
  * @see apiserver/pkg/endpoints/handlers/{create,rest}.go, apimachinery/pkg/runtime/serializer/json/json.go
  * @module
  */
+import { copyGivenEmpty } from './given-empty.ts'
 import { byteOrder, decodeText, type JsonNode, JsonNumber, JsonObject, JsonSyntaxError, parsePlain, parseTree } from './json.ts'
 import { DecodeError, normalizeQuickly, normalizeTree } from './normalize.ts'
 import { type GroupVersionKind, groupVersion, type KubeObject } from './object.ts'
@@ -65,7 +66,9 @@ function decodeQuickly(bytes: Buffer, { schema, gvk, source = builtinSchemas }: 
 function named(object: KubeObject, kind: string, apiVersion: string): KubeObject {
   if (object.kind === kind && object.apiVersion === apiVersion) return object
   const { kind: _, apiVersion: __, ...members } = object
-  return { kind, apiVersion, ...members }
+  const renamed = { kind, apiVersion, ...members }
+  copyGivenEmpty(object, renamed)
+  return renamed
 }
 
 function decodeYamlBody(bytes: Buffer, options: DecodeOptions): Decoded {

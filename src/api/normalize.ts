@@ -9,6 +9,7 @@
  * @see sigs.k8s.io/json, apimachinery/pkg/runtime/serializer/json
  * @module
  */
+import { noteGivenEmpty } from './given-empty.ts'
 import { type JsonNode, JsonNumber, JsonObject, membersOf, numberValue, plainValue, setMember, treeOf } from './json.ts'
 import { canonicalQuantity } from './quantity.ts'
 import { quote } from './quote.ts'
@@ -87,8 +88,11 @@ export function normalize(schema: StructType, value: unknown, source: SchemaSour
 /** The object, when nothing about it is unusual; `members` is the number of object members that the value came with. */
 export function normalizeQuickly(schema: StructType, value: unknown, members: number, source: SchemaSource = builtinSchemas): any {
   const walk = new Walk()
-  const object = walk.struct(planOf(schema, source), value)
-  return walk.failed || walk.members !== members ? undefined : object
+  const plan = planOf(schema, source)
+  const object = walk.struct(plan, value)
+  if (walk.failed || walk.members !== members) return undefined
+  if (walk.leftOutEmpty) noteGivenEmpty(object, [...emptyLists(plan, value)])
+  return object
 }
 
 /** Brings an exactly parsed document into the form of its schema. */
@@ -100,6 +104,7 @@ export function normalizeTree(schema: StructType, node: JsonNode, source: Schema
   const walk = new Walk()
   const object = walk.struct(plan, value)
   if (walk.failed) throw new TypeError(`an exactly read ${schema.name} does not fit its schema`)
+  if (walk.leftOutEmpty) noteGivenEmpty(object, [...emptyLists(plan, value)])
   return { object, strictErrors: reader.strictErrors }
 }
 
@@ -108,10 +113,22 @@ export function emptyStruct(schema: StructType, source: SchemaSource = builtinSc
   return new Walk().struct(planOf(schema, source), {})
 }
 
+/** Paths of such lists, by way of structs alone. */
+function* emptyLists(plan: Plan, value: any, path: readonly string[] = []): Generator<readonly string[]> {
+  for (const { name, type, always } of plan.members) {
+    const member = value[name]
+    if (member === undefined || member === null) continue
+    if (type.kind === 'struct') yield* emptyLists(planNamed(type.name, plan.source), member, [...path, name])
+    else if (type.kind === 'list' && always && member.length === 0) yield [...path, name]
+  }
+}
+
 /** The quick walker. It counts the members that it understood; what it does not like makes it fail, never throw. */
 class Walk {
   members = 0
   failed = false
+  /** Somewhere an empty list was left out that Go always writes. */
+  leftOutEmpty = false
 
   struct(plan: Plan, value: unknown): Record<string, unknown> {
     const out: Record<string, unknown> = {}
@@ -158,7 +175,9 @@ class Walk {
         return this.struct(planNamed(type.name, source), value)
       case 'list': {
         const list = this.list(type.items, value, source)
-        return list.length === 0 && !member.keepsEmpty ? undefined : list
+        if (list.length > 0 || member.keepsEmpty) return list
+        if (member.always) this.leftOutEmpty = true
+        return undefined
       }
       case 'map': {
         const map = this.map(type.values, value, source)

@@ -247,3 +247,24 @@ describe('trackUpdate()', () => {
     ])
   })
 })
+
+test('an empty list that is always written belongs to whoever wrote it, and is not in the object', () => {
+  const schema = builtinSchemas.byKind('rbac.authorization.k8s.io', 'v1', 'ClusterRole')!
+  const fieldsOf = (body: object) => {
+    const after = normalize(schema, { metadata: { name: 'r' }, ...body }).object
+    trackUpdate({
+      before: undefined,
+      after,
+      schema,
+      schemas: builtinSchemas,
+      manager: 'm',
+      subresource: '',
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      nowMs: 0,
+    })
+    expect(after.rules).toBeUndefined()
+    return after.metadata.managedFields?.[0].fieldsV1
+  }
+  expect(fieldsOf({ rules: [] })).toEqual({ 'f:rules': {} })
+  expect(fieldsOf({})).toBeUndefined()
+})

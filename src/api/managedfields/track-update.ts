@@ -7,6 +7,7 @@
  * @module
  */
 import { rfc3339 } from '../../clock.ts'
+import { withGivenEmpty } from '../given-empty.ts'
 import { type KubeObject, metaOf } from '../object.ts'
 import { isObject } from '../patch/json-value.ts'
 import type { SchemaSource, StructType } from '../schema.ts'
@@ -70,7 +71,7 @@ export function trackUpdate(request: TrackUpdate): void {
 
 function ownersAfter(owners: Owners, request: TrackUpdate): ManagedFieldsEntry[] | undefined {
   try {
-    updateOwners(owners, request.before ?? NOTHING, request.after, request)
+    updateOwners(owners, request.before ?? NOTHING, withGivenEmpty(request.after), request)
     return encodeEntries(owners)
   } catch (error) {
     // Lists whose items cannot be told apart have no owners at all; later refusals say why.
