@@ -100,4 +100,5 @@ test.each([
 
 test('a loopback or unspecified address is never advertised', () => {
   for (const bound of ['127.0.0.1', '0.0.0.0', '::1', '::']) expect(advertisedAddress(undefined, bound)).not.toBe(bound)
+  for (const asked of ['127.0.0.1', '::1']) expect(advertisedAddress(asked, '192.0.2.8')).toBeUndefined()
 })

@@ -44,12 +44,13 @@ export interface ServerAddresses {
 }
 
 /**
- * The address that others are told: the one asked for, else the one that is listened on, else the host's own.
+ * The address that others are told: the one asked for, else the one that is listened on, else the host's own. A loopback address that is
+ * asked for is told to nobody: endpoints cannot hold it, and kube-apiserver serves without them.
  *
  * @see apimachinery/pkg/util/net/interface.go, ResolveBindAddress
  */
 export function advertisedAddress(asked: string | undefined, bound: string): string | undefined {
-  if (asked !== undefined) return asked
+  if (asked !== undefined) return isLoopback(asked) ? undefined : asked
   const own = parseIP(bound)
   const usable = own !== undefined && own.value !== 0n && !isLoopback(bound)
   if (usable) return bound
