@@ -114,14 +114,17 @@ describe('expressions that are errors', () => {
     ['1 + 1.0', 'no such overload: _+_(int, double)'],
     ['"a" < 1', 'no such overload: _<_(string, int)'],
     ['1 && true', 'no such overload: _&&_(int)'],
-    ['nobody', "undeclared reference to 'nobody'"],
-    ['nothing(1)', "undeclared reference to 'nothing'"],
-    ['"a".nothing()', "undeclared reference to 'nothing'"],
+    ['nobody', "undeclared reference to 'nobody' (in container '')"],
+    ['nothing(1)', "undeclared reference to 'nothing' (in container '')"],
+    ['"a".nothing()', "undeclared reference to 'nothing' (in container '')"],
     ['{"a": 1, "a": 2}', 'Failed with repeated key: a'],
     ['1.exists(x, true)', "expression of type 'int' cannot be range of a comprehension (must be list, map, or dynamic)"],
     ['"a".matches("(")', 'error parsing regexp: missing closing ): `(`'],
     ['optional.none().value()', 'optional.none() dereference'],
-    ['1 +', 'Syntax error: Unexpected token: EOF'],
+    [
+      '(1 +)',
+      "ERROR: <input>:1:5: Syntax error: mismatched input ')' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}\n | (1 +)\n | ....^",
+    ],
     ['"😀".substring(2)', 'index out of range: 2'],
     ['int("9223372036854775808")', 'integer overflow'],
   ])('%s: %s', (expression, message) => {
@@ -176,7 +179,7 @@ describe('hostile expressions', () => {
   test('values hold what was asked, not what prototypes have', () => {
     expect(failing('object.constructor')).toBe('no such key: constructor')
     expect(failing('object["__proto__"]')).toBe('no such key: __proto__')
-    expect(failing('constructor')).toBe("undeclared reference to 'constructor'")
+    expect(failing('constructor')).toBe("undeclared reference to 'constructor' (in container '')")
   })
 })
 

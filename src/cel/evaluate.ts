@@ -4,11 +4,13 @@
  * @see github.com/google/cel-spec, doc/langdef.md
  * @module
  */
-import type { Call } from './call.ts'
+import type { Call as CelFunction } from './call.ts'
 import { FUNCTIONS, METHODS } from './functions.ts'
 import { MACROS } from './macros.ts'
+import { parseExpression } from './parser.ts'
+import { isPatchType, MESSAGE_COST, madeOf } from './patches.ts'
 import { type Around, isBound, memberOf, type Run, type Scope, type Step, type Variables } from './scope.ts'
-import { type Node, parseExpression } from './syntax.ts'
+import type { Call, Expr, ListLiteral, MapLiteral, Message, Select } from './syntax.ts'
 import {
   adapt,
   CelError,
@@ -67,70 +69,27 @@ export function compileExpression(expression: string): Program {
   return { expression, names, evaluate: (variables, spend) => step({ variables, spend }, undefined) }
 }
 
-export function compile(node: Node, around: Around): Step {
-  switch (node.op) {
-    case 'value':
-      return literal(node.args)
-    case 'id':
-      return identifier(node.args, around)
-    case '.':
-      return select(node, around)
-    case '.?':
-      return optionalSelect(compile(node.args[0], around), () => node.args[1])
-    case '[]':
-      return index(compile(node.args[0], around), compile(node.args[1], around))
-    case '[?]':
-      return optionalSelect(compile(node.args[0], around), compile(node.args[1], around))
-    case '&&':
-    case '||':
-      return logical(node.op === '||', compile(node.args[0], around), compile(node.args[1], around))
-    case '!_': {
-      const operand = compile(node.args, around)
-      return (run, scope) => {
-        run.spend(1)
-        const value = operand(run, scope)
-        if (typeof value !== 'boolean') throw noOverload('!_', value)
-        return !value
-      }
+export function compile(expr: Expr, around: Around): Step {
+  switch (expr.op) {
+    case 'literal': {
+      const { value } = expr
+      return () => value
     }
-    case '-_':
-      return negation(node.args, around)
-    case '?:': {
-      const [condition, yes, no] = node.args.map((one: Node) => compile(one, around)) as [Step, Step, Step]
-      return (run, scope) => {
-        run.spend(1)
-        const value = condition(run, scope)
-        if (typeof value !== 'boolean') throw noOverload('_?_:_', value)
-        return value ? yes(run, scope) : no(run, scope)
-      }
-    }
-    case 'list': {
-      const items: Step[] = node.args.map((one: Node) => compile(one, around))
-      return (run, scope) => {
-        run.spend(1 + items.length)
-        return items.map((item) => item(run, scope))
-      }
-    }
+    case 'ident':
+      return identifier(expr.name, around)
+    case 'select':
+      return select(expr, around)
+    case 'list':
+      return listLiteral(expr, around)
     case 'map':
-      return mapLiteral(node.args, around)
+      return mapLiteral(expr, around)
+    case 'message':
+      return message(expr, around)
     case 'call':
-      return call(node.args[0], node.args[1], around)
-    case 'rcall':
-      return receiverCall(node, around)
-    default:
-      return binary(node, around)
+      return expr.target === undefined ? call(expr, around) : receiverCall(expr, expr.target, around)
+    case 'fold':
+      throw new TypeError('macros are evaluated as they are')
   }
-}
-
-function literal(value: unknown): Step {
-  const constant = typeof value === 'number' ? new Double(value) : isUnsigned(value) ? new Uint(value.value) : value
-  if (typeof constant === 'bigint') checkedInt(constant)
-  return () => constant
-}
-
-/** The library's own class. */
-function isUnsigned(value: unknown): value is { value: bigint } {
-  return typeof value === 'object' && value !== null && value.constructor.name === 'UnsignedInt'
 }
 
 function identifier(name: string, around: Around): Step {
@@ -138,7 +97,7 @@ function identifier(name: string, around: Around): Step {
     return (run, scope) => {
       run.spend(1)
       for (let at = scope; at !== undefined; at = at.outer) if (at.name === name) return at.value
-      throw new CelError(`undeclared reference to '${name}'`)
+      throw new CelError(`undeclared reference to '${name}' (in container '')`)
     }
   }
   around.names.add(name)
@@ -148,23 +107,23 @@ function identifier(name: string, around: Around): Step {
     const value = run.variables(name)
     if (value !== undefined) return adapt(value)
     if (type !== undefined) return type
-    throw new CelError(`undeclared reference to '${name}'`)
+    throw new CelError(`undeclared reference to '${name}' (in container '')`)
   }
 }
 
 /** `a.b.c` as a name, when it is nothing but names. */
-function qualifiedName(node: Node): string | undefined {
-  if (node.op === 'id') return node.args
-  if (node.op !== '.') return undefined
-  const left = qualifiedName(node.args[0])
-  return left === undefined ? undefined : `${left}.${node.args[1]}`
+function qualifiedName(expr: Expr): string | undefined {
+  if (expr.op === 'ident') return expr.name
+  if (expr.op !== 'select') return undefined
+  const left = qualifiedName(expr.operand)
+  return left === undefined ? undefined : `${left}.${expr.field}`
 }
 
-function select(node: Node, around: Around): Step {
-  const type = TYPES.get(qualifiedName(node) ?? '')
+function select(expr: Select, around: Around): Step {
+  const type = TYPES.get(qualifiedName(expr) ?? '')
   if (type !== undefined) return () => type
-  const operand = compile(node.args[0], around)
-  const name: string = node.args[1]
+  const operand = compile(expr.operand, around)
+  const name = expr.field
   return (run, scope) => {
     run.spend(1)
     return through(operand(run, scope), name, memberOf)
@@ -243,10 +202,7 @@ function logical(decides: boolean, left: Step, right: Step): Step {
   }
 }
 
-function negation(node: Node, around: Around): Step {
-  // The smallest integer can only be written so.
-  if (node.op === 'value' && node.args === 2n ** 63n) return () => -(2n ** 63n)
-  const operand = compile(node, around)
+function negation(operand: Step): Step {
   return (run, scope) => {
     run.spend(1)
     const value = operand(run, scope)
@@ -256,30 +212,111 @@ function negation(node: Node, around: Around): Step {
   }
 }
 
-function mapLiteral(entries: [Node, Node][], around: Around): Step {
-  const steps = entries.map(([key, value]): [Step, Step] => [compile(key, around), compile(value, around)])
+function negated(operand: Step): Step {
+  return (run, scope) => {
+    run.spend(1)
+    const value = operand(run, scope)
+    if (typeof value !== 'boolean') throw noOverload('!_', value)
+    return !value
+  }
+}
+
+function conditional(condition: Step, yes: Step, no: Step): Step {
+  return (run, scope) => {
+    run.spend(1)
+    const value = condition(run, scope)
+    if (typeof value !== 'boolean') throw noOverload('_?_:_', value)
+    return value ? yes(run, scope) : no(run, scope)
+  }
+}
+
+/** Undefined: an optional element that is none. */
+function element(value: unknown, optional: boolean): unknown {
+  if (!optional) return value
+  if (!(value instanceof Optional)) throw noOverload('optional element', value)
+  return value.value
+}
+
+function listLiteral({ items }: ListLiteral, around: Around): Step {
+  const steps = items.map(({ value, optional }) => ({ step: compile(value, around), optional }))
+  if (!items.some(({ optional }) => optional)) {
+    const plain = steps.map(({ step }) => step)
+    return (run, scope) => {
+      run.spend(1 + plain.length)
+      return plain.map((step) => step(run, scope))
+    }
+  }
+  return (run, scope) => {
+    run.spend(1 + steps.length)
+    return steps.map(({ step, optional }) => element(step(run, scope), optional)).filter((value) => value !== undefined)
+  }
+}
+
+function mapLiteral({ entries }: MapLiteral, around: Around): Step {
+  const steps = entries.map(({ key, value, optional }) => ({ keyStep: compile(key, around), valueStep: compile(value, around), optional }))
   return (run, scope) => {
     run.spend(1 + steps.length)
     const map = new Map<unknown, unknown>()
-    for (const [keyStep, valueStep] of steps) {
+    for (const { keyStep, valueStep, optional } of steps) {
       const key = mapKey(keyStep(run, scope))
       if (map.has(key)) throw new CelError(`Failed with repeated key: ${String(key)}`)
-      map.set(key, valueStep(run, scope))
+      const value = element(valueStep(run, scope), optional)
+      if (value !== undefined) map.set(key, value)
     }
     return map
   }
 }
 
-function call(name: string, args: Node[], around: Around): Step {
+function message({ name, fields }: Message, around: Around): Step {
+  const type = name.startsWith('.') ? name.slice(1) : name
+  if (!isPatchType(type)) throw new CelError(`undeclared reference to '${name}' (in container '')`)
+  const steps = fields.map((field) => ({ name: field.name, step: compile(field.value, around), optional: field.optional }))
+  return (run, scope) => {
+    run.spend(MESSAGE_COST + steps.length)
+    const values = new Map<string, unknown>()
+    for (const { name: field, step, optional } of steps) {
+      const value = element(step(run, scope), optional)
+      if (value !== undefined) values.set(field, value)
+    }
+    return madeOf(type, values)
+  }
+}
+
+function call({ name, args }: Call, around: Around): Step {
   const macro = MACROS.get(name)
   if (macro?.receiver === false && macro.arity.includes(args.length)) return macro.compile(undefined, args, around, compile)
-  const run = FUNCTIONS.get(name)
-  if (run === undefined) throw new CelError(`undeclared reference to '${name}'`)
+  const operator = operators(name, args, around)
+  if (operator !== undefined) return operator
+  const run = FUNCTIONS.get(name.startsWith('.') ? name.slice(1) : name)
+  if (run === undefined) throw new CelError(`undeclared reference to '${name}' (in container '')`)
   return calling(run, args, around)
 }
 
-function receiverCall(node: Node, around: Around): Step {
-  const [name, receiver, args] = node.args as [string, Node, Node[]]
+/** Undefined: it is no operator. */
+function operators(name: string, args: readonly Expr[], around: Around): Step | undefined {
+  if (!/^[_!@-]/.test(name)) return undefined
+  const [first, second, third] = args.map((one) => compile(one, around)) as [Step, Step, Step]
+  switch (name) {
+    case '_?._':
+    case '_[?_]':
+      return optionalSelect(first, second)
+    case '_[_]':
+      return index(first, second)
+    case '_&&_':
+    case '_||_':
+      return logical(name === '_||_', first, second)
+    case '!_':
+      return negated(first)
+    case '-_':
+      return negation(first)
+    case '_?_:_':
+      return conditional(first, second, third)
+    default:
+      return binary(name, first, second)
+  }
+}
+
+function receiverCall({ name, args }: Call, receiver: Expr, around: Around): Step {
   const namespace = qualifiedName(receiver)
   if (namespace !== undefined && !isBound(around, namespace)) {
     const qualified = `${namespace}.${name}`
@@ -291,11 +328,11 @@ function receiverCall(node: Node, around: Around): Step {
   const macro = MACROS.get(name)
   if (macro?.receiver === true && macro.arity.includes(args.length)) return macro.compile(receiver, args, around, compile)
   const method = METHODS.get(name)
-  if (method === undefined) throw new CelError(`undeclared reference to '${name}'`)
+  if (method === undefined) throw new CelError(`undeclared reference to '${name}' (in container '')`)
   return calling(method, [receiver, ...args], around)
 }
 
-function calling(run: Call, args: Node[], around: Around): Step {
+function calling(run: CelFunction, args: readonly Expr[], around: Around): Step {
   const steps = args.map((one) => compile(one, around))
   return (state, scope) => {
     state.spend(1)
@@ -309,15 +346,15 @@ function calling(run: Call, args: Node[], around: Around): Step {
 type Operator = (a: unknown, b: unknown, spend: (cost: number) => void) => unknown
 
 const OPERATORS: Readonly<Record<string, Operator>> = {
-  '==': (a, b, spend) => equal(a, b, spend),
-  '!=': (a, b, spend) => !equal(a, b, spend),
-  '<': (a, b) => compare(a, b, '_<_') < 0,
-  '<=': (a, b) => compare(a, b, '_<=_') <= 0,
-  '>': (a, b) => compare(a, b, '_>_') > 0,
-  '>=': (a, b) => compare(a, b, '_>=_') >= 0,
-  '+': add,
-  '-': subtract,
-  '*': (a, b) =>
+  '_==_': (a, b, spend) => equal(a, b, spend),
+  '_!=_': (a, b, spend) => !equal(a, b, spend),
+  '_<_': (a, b) => compare(a, b, '_<_') < 0,
+  '_<=_': (a, b) => compare(a, b, '_<=_') <= 0,
+  '_>_': (a, b) => compare(a, b, '_>_') > 0,
+  '_>=_': (a, b) => compare(a, b, '_>=_') >= 0,
+  '_+_': add,
+  '_-_': subtract,
+  '_*_': (a, b) =>
     arithmetic(
       '_*_',
       a,
@@ -325,7 +362,7 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
       (x, y) => x * y,
       (x, y) => x * y,
     ),
-  '/': (a, b) =>
+  '_/_': (a, b) =>
     arithmetic(
       '_/_',
       a,
@@ -333,15 +370,13 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
       (x, y) => x / nonZero(y, 'division by zero'),
       (x, y) => x / y,
     ),
-  '%': (a, b) => arithmetic('_%_', a, b, (x, y) => x % nonZero(y, 'modulus by zero')),
-  in: contains,
+  '_%_': (a, b) => arithmetic('_%_', a, b, (x, y) => x % nonZero(y, 'modulus by zero')),
+  '@in': contains,
 }
 
-function binary(node: Node, around: Around): Step {
-  const operator = OPERATORS[node.op]
-  if (operator === undefined) throw new CelError(`unsupported syntax '${node.op}'`)
-  const left = compile(node.args[0], around)
-  const right = compile(node.args[1], around)
+function binary(name: string, left: Step, right: Step): Step | undefined {
+  const operator = OPERATORS[name]
+  if (operator === undefined) return undefined
   return (run, scope) => {
     run.spend(1)
     return operator(left(run, scope), right(run, scope), run.spend)

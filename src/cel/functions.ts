@@ -11,6 +11,7 @@ import { PER_CHARACTER, PER_PARSED, PER_ZONED } from './budget.ts'
 import type { Call, Calls } from './call.ts'
 import { FORMAT_FUNCTIONS, FORMAT_METHODS } from './formats.ts'
 import { LIST_FUNCTIONS, LIST_METHODS } from './lists.ts'
+import { PATCH_FUNCTIONS } from './patches.ts'
 import { QUANTITY_FUNCTIONS, QUANTITY_METHODS } from './quantities.ts'
 import { SEMVER_FUNCTIONS, SEMVER_METHODS } from './semver.ts'
 import { STRING_FUNCTIONS, STRING_METHODS } from './strings.ts'
@@ -157,7 +158,7 @@ const UNITS: Readonly<Record<string, bigint>> = {
 /** As Go's time.ParseDuration. */
 function toDuration([value]: readonly unknown[]): Duration {
   if (value instanceof Duration) return value
-  if (typeof value === 'bigint') return checkedDuration(value * SECOND)
+  if (typeof value === 'bigint') throw new CelError(`type conversion error from 'int' to 'google.protobuf.Duration'`)
   if (typeof value !== 'string') throw noOverload('duration', value)
   const shape = value.length > 64 ? null : /^([+-]?)(0|(?:(?:\d+\.?\d*|\.\d+)(?:h|ms|m|s|us|µs|μs|ns))+)$/.exec(value)
   if (shape === null) throw new CelError(`time: invalid duration ${JSON.stringify(value)}`)
@@ -240,6 +241,13 @@ function isZero(value: unknown): boolean {
   return isMap(value) && mapSize(value) === 0
 }
 
+/** Of a list of optionals those that are something. */
+function unwrap([list]: readonly unknown[], spend: (cost: number) => void): unknown[] {
+  if (!Array.isArray(list)) throw noOverload('unwrap', list)
+  spend(list.length)
+  return list.map((one) => optional(one, 'unwrap').value).filter((value) => value !== undefined)
+}
+
 const STANDARD_FUNCTIONS: Calls = [
   ['size', size],
   ['int', toInt],
@@ -266,6 +274,7 @@ const STANDARD_FUNCTIONS: Calls = [
   ['type', ([value]) => new CelType(typeName(value))],
   ['optional.none', () => Optional.NONE],
   ['optional.of', ([value]) => new Optional(value)],
+  ['optional.unwrap', unwrap],
   ['optional.ofNonZeroValue', ([value]) => (isZero(value) ? Optional.NONE : new Optional(value))],
 ]
 
@@ -281,6 +290,7 @@ const STANDARD_METHODS: Calls = [
   part('getMinutes', (date) => date.getUTCMinutes(), 60n * SECOND),
   part('getSeconds', (date) => date.getUTCSeconds(), SECOND),
   part('getMilliseconds', (date) => date.getUTCMilliseconds(), 1_000_000n),
+  ['unwrapOpt', unwrap],
   ['hasValue', ([value]) => optional(value, 'hasValue').value !== undefined],
   [
     'value',
@@ -324,6 +334,7 @@ export const FUNCTIONS: ReadonlyMap<string, Call> = joined(
   ADDRESS_FUNCTIONS,
   FORMAT_FUNCTIONS,
   SEMVER_FUNCTIONS,
+  PATCH_FUNCTIONS,
 )
 
 export const METHODS: ReadonlyMap<string, Call> = joined(

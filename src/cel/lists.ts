@@ -5,7 +5,20 @@
  * @module
  */
 import { type Calls, typed } from './call.ts'
-import { adapt, CelError, checkedDuration, checkedInt, checkedUint, compare, Double, Duration, equal, noOverload, Uint } from './values.ts'
+import {
+  adapt,
+  CelError,
+  checkedDuration,
+  checkedInt,
+  checkedUint,
+  compare,
+  Double,
+  Duration,
+  equal,
+  noOverload,
+  Optional,
+  Uint,
+} from './values.ts'
 
 type Spend = (cost: number) => void
 
@@ -66,6 +79,10 @@ function place(list: readonly unknown[], value: unknown, last: boolean, spend: S
   return -1n
 }
 
+function elementAt(list: readonly unknown[], at: number): Optional {
+  return list.length === 0 ? Optional.NONE : new Optional(adapt(list[at]))
+}
+
 const lists = ([a, b]: readonly unknown[]) => [a, b] as [unknown[], unknown[]]
 
 export const LIST_FUNCTIONS: Calls = [
@@ -109,6 +126,8 @@ export const LIST_METHODS: Calls = [
     return items.slice(start, end)
   }),
   typed('flatten', ['list', 'int?'], ([list, depth = 1n], spend) => flatten(list as unknown[], Number(depth), spend)),
+  typed('first', ['list'], ([list]) => elementAt(list as unknown[], 0)),
+  typed('last', ['list'], ([list]) => elementAt(list as unknown[], (list as unknown[]).length - 1)),
   typed('distinct', ['list'], ([list], spend) => {
     const out: unknown[] = []
     for (const one of list as unknown[]) if (!includes(out, one, spend)) out.push(one)

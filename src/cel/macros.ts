@@ -5,20 +5,20 @@
  * @module
  */
 import { type Around, bind, memberOf, type Run, type Scope, type Step } from './scope.ts'
-import type { Node } from './syntax.ts'
-import { adapt, CelError, entryOf, isMap, mapKey, mapKeys, noOverload, Optional, typeName } from './values.ts'
+import type { Expr } from './syntax.ts'
+import { adapt, CelError, compare, entryOf, isMap, mapKey, mapKeys, noOverload, Optional, typeName } from './values.ts'
 
-type Compile = (node: Node, around: Around) => Step
+type Compile = (expr: Expr, around: Around) => Step
 
 export interface Macro {
   receiver: boolean
   arity: readonly number[]
-  compile(receiver: Node | undefined, args: Node[], around: Around, compile: Compile): Step
+  compile(receiver: Expr | undefined, args: readonly Expr[], around: Around, compile: Compile): Step
 }
 
-function nameOf(node: Node | undefined): string {
-  if (node?.op !== 'id') throw new CelError('argument must be a simple name')
-  return node.args
+function nameOf(expr: Expr | undefined): string {
+  if (expr?.op !== 'ident') throw new CelError('argument must be a simple name')
+  return expr.name
 }
 
 /** `visit` answers false to stop. One name: keys of maps, elements of lists; two: keys or indexes first. */
@@ -52,7 +52,13 @@ interface Comprehension {
   steps: Step[]
 }
 
-function comprehension(receiver: Node | undefined, args: Node[], variables: 1 | 2, around: Around, compile: Compile): Comprehension {
+function comprehension(
+  receiver: Expr | undefined,
+  args: readonly Expr[],
+  variables: 1 | 2,
+  around: Around,
+  compile: Compile,
+): Comprehension {
   if (receiver === undefined) throw new CelError('a comprehension needs a range')
   const names = args.slice(0, variables).map(nameOf)
   const inner = bind(around, ...names)
@@ -131,46 +137,51 @@ function collect(variables: 1 | 2, arity: readonly number[], filters: (count: nu
   }
 }
 
-/** `transformMap(k, v, [p,] t)`: the same keys with other values. */
-const transformMap: Macro = {
-  receiver: true,
-  arity: [3, 4],
-  compile(receiver, args, around, compile) {
-    const { over, names, steps } = comprehension(receiver, args, 2, around, compile)
-    const filter = steps.length === 2 ? steps[0] : undefined
-    const transform = steps.at(-1) as Step
-    return (run, scope) => {
-      const out = new Map<unknown, unknown>()
-      each(over(run, scope), names, run, scope, (inner, key) => {
-        if (filter === undefined || truth(filter, run, inner)) out.set(mapKey(key), transform(run, inner))
-        return true
-      })
-      return out
-    }
-  },
+/** `transformMap(k, v, [p,] t)` and `transformMapEntry`: a map, to which each transformed element adds as `insert` says. */
+function collectMap(insert: (out: Map<unknown, unknown>, key: unknown, made: unknown) => void): Macro {
+  return {
+    receiver: true,
+    arity: [3, 4],
+    compile(receiver, args, around, compile) {
+      const { over, names, steps } = comprehension(receiver, args, 2, around, compile)
+      const filter = steps.length === 2 ? steps[0] : undefined
+      const transform = steps.at(-1) as Step
+      return (run, scope) => {
+        const out = new Map<unknown, unknown>()
+        each(over(run, scope), names, run, scope, (inner, key) => {
+          if (filter === undefined || truth(filter, run, inner)) insert(out, key, transform(run, inner))
+          return true
+        })
+        return out
+      }
+    },
+  }
 }
 
-/** `transformMapEntry(k, v, [p,] {key: value})`. */
-const transformMapEntry: Macro = {
+function insertEntries(out: Map<unknown, unknown>, entries: unknown): void {
+  if (!isMap(entries)) throw noOverload('transformMapEntry', entries)
+  for (const key of mapKeys(entries)) {
+    if (out.has(key)) throw new CelError(`insert failed: key ${String(key)} already exists`)
+    out.set(key, entryOf(entries, key))
+  }
+}
+
+/** `sortBy(x, key)`. */
+const sortBy: Macro = {
   receiver: true,
-  arity: [3, 4],
+  arity: [2],
   compile(receiver, args, around, compile) {
-    const { over, names, steps } = comprehension(receiver, args, 2, around, compile)
-    const filter = steps.length === 2 ? steps[0] : undefined
-    const transform = steps.at(-1) as Step
+    const { over, names, steps } = comprehension(receiver, args, 1, around, compile)
     return (run, scope) => {
-      const out = new Map<unknown, unknown>()
-      each(over(run, scope), names, run, scope, (inner) => {
-        if (filter !== undefined && !truth(filter, run, inner)) return true
-        const entries = transform(run, inner)
-        if (!isMap(entries)) throw noOverload('transformMapEntry', entries)
-        for (const key of mapKeys(entries)) {
-          if (out.has(key)) throw new CelError(`insert failed: key ${String(key)} already exists`)
-          out.set(key, entryOf(entries, key))
-        }
+      const list = over(run, scope)
+      if (!Array.isArray(list)) throw noOverload('sortBy', list)
+      const keyed: { value: unknown; key: unknown }[] = []
+      each(list, names, run, scope, (inner, value) => {
+        keyed.push({ value, key: (steps[0] as Step)(run, inner) })
         return true
       })
-      return out
+      run.spend(keyed.length * Math.ceil(Math.log2(keyed.length + 1)))
+      return keyed.sort((a, b) => compare(a.key, b.key, 'sortBy')).map(({ value }) => value)
     }
   },
 }
@@ -179,9 +190,9 @@ const has: Macro = {
   receiver: false,
   arity: [1],
   compile(_, [arg], around, compile) {
-    if (arg?.op !== '.') throw new CelError('invalid argument to has() macro')
-    const operand = compile(arg.args[0], around)
-    const name: string = arg.args[1]
+    if (arg?.op !== 'select') throw new CelError('invalid argument to has() macro')
+    const operand = compile(arg.operand, around)
+    const name = arg.field
     return (run, scope) => {
       run.spend(1)
       const value = operand(run, scope)
@@ -197,8 +208,8 @@ const celBind: Macro = {
   arity: [3],
   compile(_, [name, value, body], around, compile) {
     const bound = nameOf(name)
-    const init = compile(value as Node, around)
-    const result = compile(body as Node, bind(around, bound))
+    const init = compile(value as Expr, around)
+    const result = compile(body as Expr, bind(around, bound))
     return (run, scope) => {
       run.spend(1)
       return result(run, { name: bound, value: init(run, scope), outer: scope })
@@ -213,8 +224,8 @@ function optionalMap(wraps: boolean): Macro {
     arity: [2],
     compile(receiver, [name, body], around, compile) {
       const bound = nameOf(name)
-      const operand = compile(receiver as Node, around)
-      const result = compile(body as Node, bind(around, bound))
+      const operand = compile(receiver as Expr, around)
+      const result = compile(body as Expr, bind(around, bound))
       return (run, scope) => {
         run.spend(1)
         const value = operand(run, scope)
@@ -238,8 +249,9 @@ export const MACROS: ReadonlyMap<string, Macro> = new Map([
   ['map', collect(1, [2, 3], (count) => count === 2)],
   ['filter', collect(1, [2], () => true)],
   ['transformList', collect(2, [3, 4], (count) => count === 2)],
-  ['transformMap', transformMap],
-  ['transformMapEntry', transformMapEntry],
+  ['transformMap', collectMap((out, key, made) => out.set(mapKey(key), made))],
+  ['transformMapEntry', collectMap((out, _, made) => insertEntries(out, made))],
+  ['sortBy', sortBy],
   ['has', has],
   ['cel.bind', celBind],
   ['optMap', optionalMap(true)],

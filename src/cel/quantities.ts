@@ -63,7 +63,11 @@ function operand(quantity: Quantity | undefined, int: bigint | undefined): Quant
   return quantity ?? { unscaled: int ?? 0n, scale: 0, format: 'DecimalSI' }
 }
 
+/** Upstream declares it as a function; as a method it reads better, and was so here before. */
+const SIGN = method('sign', ({ unscaled }) => (unscaled > 0n ? 1n : unscaled < 0n ? -1n : 0n), 'none')
+
 export const QUANTITY_FUNCTIONS: Calls = [
+  SIGN,
   parsing('isQuantity', ['string'], ([text]) => typeof parse(text as string) !== 'string'),
   parsing('quantity', ['string'], ([text]) => {
     const made = parse(text as string)
@@ -73,7 +77,7 @@ export const QUANTITY_FUNCTIONS: Calls = [
 ]
 
 export const QUANTITY_METHODS: Calls = [
-  method('sign', ({ unscaled }) => (unscaled > 0n ? 1n : unscaled < 0n ? -1n : 0n), 'none'),
+  SIGN,
   method('isInteger', (quantity) => integer(quantity) !== undefined, 'none'),
   method(
     'asInteger',
