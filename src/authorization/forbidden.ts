@@ -19,7 +19,7 @@ export function forbiddenSentence(attributes: Attributes): string {
 
 /** The whole message: the sentence cannot look like markup; the reason is given as it is. */
 export function forbiddenMessage(attributes: Attributes, reason: string): string {
-  const sentence = forbiddenSentence(attributes).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+  const sentence = sanitized(forbiddenSentence(attributes))
   return `${prefixOf(attributes)}: ${reason === '' ? sentence : `${sentence}: ${reason}`}`
 }
 
@@ -35,4 +35,9 @@ export function forbiddenError(attributes: Attributes, reason: string): StatusEr
   if (attributes.apiGroup !== '') details.group = attributes.apiGroup
   if (attributes.resource !== '') details.kind = attributes.resource
   return failure(403, 'Forbidden', forbiddenMessage(attributes, reason), details)
+}
+
+/** What a browser takes for markup, written so that it does not. @see apiserver/pkg/endpoints/handlers/responsewriters/errors.go */
+export function sanitized(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }

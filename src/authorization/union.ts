@@ -8,10 +8,13 @@ import { aggregateErrors } from '../api/aggregate.ts'
 import type { UserInfo } from '../authentication/user.ts'
 import type { Attributes, Authorization, Authorizer, RulesOf } from './authorizer.ts'
 
-export function unionAuthorizer(authorizers: readonly Authorizer[]): Authorizer {
+/** Hears which member ended the chain, by its place, and how. */
+export type Decided = (member: number, decision: 'allow' | 'deny') => void
+
+export function unionAuthorizer(authorizers: readonly Authorizer[], decided: Decided = () => {}): Authorizer {
   return {
     name: 'Union',
-    authorize: (attributes) => decide(authorizers, attributes, 0, [], []),
+    authorize: (attributes) => decide(authorizers, decided, attributes, 0, [], []),
     rulesFor: (user, namespace) => collect(authorizers, user, namespace),
   }
 }
@@ -19,6 +22,7 @@ export function unionAuthorizer(authorizers: readonly Authorizer[]): Authorizer 
 /** Stays synchronous until a member has to be awaited. */
 function decide(
   authorizers: readonly Authorizer[],
+  decided: Decided,
   attributes: Attributes,
   from: number,
   reasons: string[],
@@ -27,22 +31,30 @@ function decide(
   for (let i = from; i < authorizers.length; i++) {
     const answer = authorizers[i]!.authorize(attributes)
     if (answer instanceof Promise) {
-      return answer.then((settled) => note(settled, reasons, errors) ?? decide(authorizers, attributes, i + 1, reasons, errors))
+      return answer.then((settled) => {
+        if (settled.decision !== 'noOpinion') {
+          decided(i, settled.decision)
+          return settled
+        }
+        note(settled, reasons, errors)
+        return decide(authorizers, decided, attributes, i + 1, reasons, errors)
+      })
     }
-    const decided = note(answer, reasons, errors)
-    if (decided !== undefined) return decided
+    if (answer.decision !== 'noOpinion') {
+      decided(i, answer.decision)
+      return answer
+    }
+    note(answer, reasons, errors)
   }
   const evaluationError = errors.length === 0 ? undefined : aggregateErrors(errors)
   const reason = reasons.join('\n')
   return evaluationError === undefined ? { decision: 'noOpinion', reason } : { decision: 'noOpinion', reason, evaluationError }
 }
 
-/** An answer that ends the chain is given back; of another its reason and error are kept. */
-function note(answer: Authorization, reasons: string[], errors: string[]): Authorization | undefined {
-  if (answer.decision !== 'noOpinion') return answer
+/** Of an answer that leaves it to others, its reason and error are kept. */
+function note(answer: Authorization, reasons: string[], errors: string[]): void {
   if (answer.reason !== '') reasons.push(answer.reason)
   if (answer.evaluationError !== undefined) errors.push(answer.evaluationError)
-  return undefined
 }
 
 async function collect(authorizers: readonly Authorizer[], user: UserInfo, namespace: string): Promise<RulesOf> {

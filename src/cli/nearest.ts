@@ -37,3 +37,10 @@ function slipsBetween(a: string, b: string): number {
   }
   return last[b.length] as number
 }
+
+/** Says what else there is. */
+export function unknownName(name: string, known: readonly string[]): string {
+  const near = nearest(name, known)
+  if (near !== undefined) return `${name} is unknown; did you mean ${near}?`
+  return `${name} is unknown${known.length > 8 ? '' : `; there are ${known.join(', ')}`}`
+}

@@ -8,6 +8,7 @@
  * @module
  */
 import { AUDIT_FLAGS } from './auditflags.ts'
+import { AUTHORIZATION_FLAGS } from './authorizationflags.ts'
 import type { Flag, Flags } from './flags.ts'
 
 const SERVING = 'Serving'
@@ -222,18 +223,7 @@ export const SERVER_FLAGS = {
     help: 'What headers with extra information begin with.',
   },
 
-  'authorization-mode': {
-    category: AUTHORIZATION,
-    type: 'strings',
-    default: ['Node', 'RBAC'],
-    help: 'Who is asked, in order: Node, RBAC, ABAC, AlwaysAllow, AlwaysDeny. kube-apiserver allows everything unless told otherwise; podpass does not.',
-  },
-  'authorization-policy-file': {
-    category: AUTHORIZATION,
-    type: 'string',
-    value: 'file',
-    help: 'The policies of the mode ABAC, a JSON object a line.',
-  },
+  ...AUTHORIZATION_FLAGS,
   'enable-admission-plugins': {
     category: AUTHORIZATION,
     type: 'strings',
@@ -461,11 +451,6 @@ export const REFUSED_FLAGS: Readonly<Record<string, OtherFlag>> = {
   'authentication-token-webhook-config-file': text(WEBHOOK),
   'authentication-token-webhook-cache-ttl': text(WEBHOOK),
   'authentication-token-webhook-version': text(WEBHOOK),
-  'authorization-config': text(CONFIGURED),
-  'authorization-webhook-config-file': text(WEBHOOK),
-  'authorization-webhook-cache-authorized-ttl': text(WEBHOOK),
-  'authorization-webhook-cache-unauthorized-ttl': text(WEBHOOK),
-  'authorization-webhook-version': text(WEBHOOK),
   'egress-selector-config-file': text(CONFIGURED),
   'tracing-config-file': text(CONFIGURED),
   'encryption-provider-config': text('podpass does not encrypt what it stores; use an encrypted disk'),

@@ -116,7 +116,11 @@ describe('serveOptions()', () => {
     ['static tokens without the unsafe flag', ['--token-auth-file=/dev/null'], /needs --unsafe-static-tokens/],
     ['what kube-apiserver has and podpass does not do', ['--encryption-provider-config=x'], /--encryption-provider-config is refused/],
     ['an unknown mode', ['--authorization-mode=RBCA'], /did you mean RBAC/],
-    ['a mode that podpass does not have', ['--authorization-mode=Webhook'], /--authorization-mode=Webhook is refused/],
+    [
+      'the mode Webhook without a webhook',
+      ['--authorization-mode=Webhook'],
+      /authorization-mode Webhook's authorization config file not passed/,
+    ],
     ['an unknown admission plugin', ['--enable-admission-plugins=NodeRestrictions'], /did you mean NodeRestriction\?/],
     [
       'a plugin that is turned on and off',

@@ -8,12 +8,12 @@
  */
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
-import { type AbacPolicy, parseAbacPolicies } from '../authorization/abac.ts'
 import { CIPHER_SUITES } from '../server/cipher-suites.ts'
-import { type AuthorizationMode, defaultServerOptions, type ServerOptions, type StaticToken, type TlsOptions } from '../server/options.ts'
+import { defaultServerOptions, type ServerOptions, type StaticToken, type TlsOptions } from '../server/options.ts'
 import { auditOptions } from './auditflags.ts'
+import { authorizationOptions } from './authorizationflags.ts'
 import { type FlagValues, type Parsed, UsageError } from './flags.ts'
-import { nearest } from './nearest.ts'
+import { unknownName } from './nearest.ts'
 import {
   ADMISSION_PLUGINS,
   CONCURRENCY_FLAGS,
@@ -53,7 +53,6 @@ const MAX_EMULATED_MINOR = 36
 /** @see pkg/controlplane/apiserver/options/options.go, lowBound and upBound */
 const MIN_TOKEN_EXPIRATION_SECONDS = 3600
 const MAX_TOKEN_EXPIRATION_SECONDS = 2 ** 32
-const MODES: readonly AuthorizationMode[] = ['Node', 'RBAC', 'ABAC', 'AlwaysAllow', 'AlwaysDeny']
 /** The smallest prefix leaves a million addresses. @see cmd/kube-apiserver/app/options/validation.go, maxCIDRBits */
 const MAX_SERVICE_RANGE_BITS = 20
 
@@ -144,8 +143,7 @@ export async function serveOptions(parsed: Parsed<typeof SERVE_FLAGS>, surroundi
     problems.push('--requestheader-allowed-names means nothing without --requestheader-client-ca-file')
 
   const staticTokens = staticTokensOf(values, read, problems)
-  const modes = authorizationModes(values['authorization-mode'], problems)
-  const abacPolicies = abacPoliciesOf(values, read, modes, problems)
+  const authorization = await authorizationOptions(values, { given, read, readFile: surroundings.readFile, problems })
   const admission = admissionOptions(values, problems)
   const controllers = controllerSelection(values.controllers, problems)
   const emulatedMinor = emulatedMinorOf(values['emulated-version'], problems)
@@ -204,8 +202,7 @@ export async function serveOptions(parsed: Parsed<typeof SERVE_FLAGS>, surroundi
     bootstrapTokenAuth: values['enable-bootstrap-token-auth'],
     staticTokens,
     apiAudiences: values['api-audiences'],
-    authorizationModes: modes,
-    abacPolicies,
+    ...authorization,
     admission,
     network: { serviceClusterIPRanges, nodePortRange },
     controllers: {
@@ -379,37 +376,6 @@ function csvCells(line: string): string[] {
   return [...line.matchAll(/(?:^|,)\s*(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(([, quoted, plain]) =>
     quoted === undefined ? (plain ?? '').trim() : quoted.replaceAll('""', '"'),
   )
-}
-
-function authorizationModes(modes: readonly string[], problems: string[]): AuthorizationMode[] {
-  if (modes.length === 0) problems.push('--authorization-mode: at least one mode is needed')
-  for (const mode of modes) {
-    if ((MODES as readonly string[]).includes(mode)) continue
-    if (mode === 'Webhook') problems.push(`--authorization-mode=${mode} is refused: podpass has ${MODES.join(', ')}`)
-    else problems.push(`--authorization-mode: ${unknownName(mode, MODES)}`)
-  }
-  if (new Set(modes).size < modes.length) problems.push('--authorization-mode names one mode twice')
-  return modes as AuthorizationMode[]
-}
-
-/** @see pkg/kubeapiserver/options/authorization.go, Validate */
-function abacPoliciesOf(values: Values, read: Read, modes: readonly AuthorizationMode[], problems: string[]): readonly AbacPolicy[] {
-  const path = values['authorization-policy-file']
-  if (modes.includes('ABAC') !== isGiven(path))
-    problems.push('--authorization-mode=ABAC and --authorization-policy-file go together; one of them is missing')
-  if (path === undefined) return []
-  try {
-    return parseAbacPolicies(path, read('authorization-policy-file', path) ?? '')
-  } catch (error) {
-    problems.push(`--authorization-policy-file: ${(error as Error).message}`)
-    return []
-  }
-}
-
-function unknownName(name: string, known: readonly string[]): string {
-  const near = nearest(name, known)
-  if (near !== undefined) return `${name} is unknown; did you mean ${near}?`
-  return `${name} is unknown${known.length > 8 ? '' : `; there are ${known.join(', ')}`}`
 }
 
 function admissionOptions(values: Values, problems: string[]): ServerOptions['admission'] {

@@ -75,6 +75,18 @@ export function loadClientConfig(options: KubeconfigOptions): ClientConfig {
   throw new KubeconfigError('no kubeconfig: give --kubeconfig, or set KUBECONFIG')
 }
 
+/**
+ * Of a webhook that the server asks: this file and nothing else, or without one the pod's own account.
+ *
+ * @throws KubeconfigError
+ */
+export function reviewClient(path: string | undefined): ClientConfig {
+  if (path !== undefined) return loadClientConfig({ env: {}, cwd: process.cwd(), path })
+  const config = inClusterConfig(process.env)
+  if (config !== undefined) return config
+  throw new KubeconfigError('unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined')
+}
+
 /** The account that a pod has; undefined outside of pods. */
 function inClusterConfig(env: KubeconfigOptions['env']): ClientConfig | undefined {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env

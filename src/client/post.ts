@@ -67,7 +67,12 @@ export function closeIdle(agent: HttpAgent | HttpsAgent): void {
 /** Every answer resolves, whatever its code. @throws PostError */
 export function post(
   target: PostTarget,
-  { body, timeoutMs, signal }: { body: string; timeoutMs: number; signal?: AbortSignal | undefined },
+  {
+    body,
+    timeoutMs,
+    timeoutText = 'context deadline exceeded',
+    signal,
+  }: { body: string; timeoutMs: number; timeoutText?: string; signal?: AbortSignal | undefined },
 ): Promise<Posted> {
   const isPlain = !(target.agent instanceof HttpsAgent)
   const url = `${isPlain ? 'http' : 'https'}://${target.authority}${target.path}`
@@ -100,7 +105,7 @@ export function post(
       sent.destroy()
     }
     // Of real time: a network is waited for, whatever the API's clock says.
-    const cancelTimer = systemClock.after(timeoutMs, () => giveUp(failed('context deadline exceeded', 'timeout')))
+    const cancelTimer = systemClock.after(timeoutMs, () => giveUp(failed(timeoutText, 'timeout')))
     const cancel = () => giveUp(failed('context canceled', 'canceled'))
     const settle = () => {
       cancelTimer()
@@ -110,7 +115,13 @@ export function post(
     signal?.addEventListener('abort', cancel, { once: true })
     sent.on('close', settle)
     sent.on('error', (error: Error & { code?: string }) =>
-      reject(failed(goText(error, address, sent.socket as TLSSocket | null), error.code === 'ECONNRESET' ? 'reset' : 'other', error)),
+      reject(
+        failed(
+          goText(error, address, sent.socket as TLSSocket | null),
+          error.code === 'ECONNRESET' && error.message !== 'socket hang up' ? 'reset' : 'other',
+          error,
+        ),
+      ),
     )
     sent.on('response', (response) => {
       const { statusCode = 0, headers } = response

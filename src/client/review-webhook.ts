@@ -6,7 +6,9 @@
  * @module
  */
 import { goDurationText } from '../api/goduration.ts'
-import { quote } from '../api/quote.ts'
+import { decodeText, JsonObject, JsonSyntaxError, parseTree, plainValue } from '../api/json.ts'
+import { DecodeError, normalizeTree } from '../api/normalize.ts'
+import { builtinSchemas } from '../api/schemas.ts'
 import type { Clock } from '../clock.ts'
 import { Credentials } from './credentials.ts'
 import type { ClientConfig } from './kubeconfig.ts'
@@ -48,6 +50,8 @@ export interface ReviewWebhook {
   close(): void
 }
 
+/** Go's, of a client that has a limit of its own. */
+const TIMEOUT_TEXT = 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
 const ATTEMPTS = 5
 const FIRST_PAUSE_MS = 500
 const FACTOR = 1.5
@@ -70,12 +74,12 @@ export function reviewWebhook(options: ReviewWebhookOptions): ReviewWebhook {
       target = targetOf(client, current.exec)
     }
     const headers = { 'user-agent': 'kube-apiserver', ...(current.authorization !== undefined && { authorization: current.authorization }) }
-    return post({ ...target, path: target.path + query, headers }, { body, timeoutMs })
+    return post({ ...target, path: target.path + query, headers }, { body, timeoutMs, timeoutText: TIMEOUT_TEXT })
   }
 
   return {
     async ask(review, attempted) {
-      const body = JSON.stringify(review)
+      const body = `${JSON.stringify(review)}\n`
       let pauseMs = FIRST_PAUSE_MS
       for (let tries = 1; ; tries++) {
         const startedMs = performance.now()
@@ -113,39 +117,54 @@ function refusal(error: Error): Failure {
 /** The review in a 2xx answer; else what client-go says about the answer. */
 function verdict(answer: Posted, wanted: Review): Record<string, unknown> | Failure {
   const { status, headers, body } = answer
-  const document = objectIn(body)
-  if (status < 200 || status > 206) {
-    const isStatus = document?.['kind'] === 'Status' && document['status'] === 'Failure'
-    const message = isStatus && typeof document['message'] === 'string' ? document['message'] : statusText(answer)
-    const again = RETRIED_CODES.has(status) || headers['retry-after'] !== undefined
-    return new Failure(new ReviewError(message, status === 504 ? 'timeout' : 'error'), again)
-  }
   const failed = (why: string) => new Failure(new ReviewError(why, 'error'), false)
-  if (body.length === 0) return failed(`0-length response with status code: ${status} and content type: ${headers['content-type'] ?? ''}`)
-  if (document === undefined) return failed("couldn't get version/kind; json parse error: the answer is no JSON object")
-  const { kind, apiVersion } = document
-  if (typeof kind !== 'string' || kind === '') return failed(`Object 'Kind' is missing in '${shown(body)}'`)
-  if (typeof apiVersion !== 'string' || apiVersion === '') return failed(`Object 'apiVersion' is missing in '${shown(body)}'`)
-  if (kind !== wanted.kind || apiVersion !== wanted.apiVersion)
-    return failed(
-      `the webhook answers with kind ${quote(kind)} of version ${quote(apiVersion)}, not ${wanted.kind} of ${wanted.apiVersion}`,
+  if (status < 200 || status > 206) {
+    const document = treeIn(body)
+    const said = document === undefined ? {} : (plainValue(document) as Record<string, unknown>)
+    const isStatus = said['kind'] === 'Status' && said['status'] === 'Failure' && typeof said['message'] === 'string'
+    const again = RETRIED_CODES.has(status) || headers['retry-after'] !== undefined
+    return new Failure(
+      new ReviewError(isStatus ? String(said['message']) : statusText(answer), status === 504 ? 'timeout' : 'error'),
+      again,
     )
-  return document
-}
-
-const MAX_SHOWN = 1024
-
-function shown(body: Buffer): string {
-  return body.subarray(0, MAX_SHOWN).toString()
-}
-
-function objectIn(body: Buffer): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(body.toString())
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined
-  } catch {
-    return undefined
   }
+  if (body.length === 0) return failed(`0-length response with status code: ${status} and content type: ${headers['content-type'] ?? ''}`)
+  const document = treeIn(body)
+  if (document === undefined)
+    return failed(`couldn't get version/kind; json parse error: json: cannot unmarshal it into Go value of type ${META_STRUCT}`)
+  try {
+    return reviewIn(document, wanted)
+  } catch (error) {
+    if (error instanceof DecodeError) return failed(error.message)
+    throw error
+  }
+}
+
+const META_STRUCT = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+
+/** An object; undefined for all else. */
+function treeIn(body: Buffer): JsonObject | undefined {
+  try {
+    const tree = parseTree(decodeText(body))
+    return tree instanceof JsonObject ? tree : undefined
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) return undefined
+    throw error
+  }
+}
+
+/** In the form of its schema. An answer need not say what it is, but it may not say that it is something else. @throws DecodeError */
+function reviewIn(document: JsonObject, { kind: wantedKind, apiVersion: wantedVersion }: Review): Record<string, unknown> {
+  const member = (name: string) => document.members.findLast(([one]) => one === name)?.[1]
+  const kind = member('kind') || wantedKind
+  const apiVersion = member('apiVersion') || wantedVersion
+  const goName = (of: unknown, named: unknown) => `${String(of).replace(/^.*\//, '')}.${String(named)}`
+  if (kind !== wantedKind || apiVersion !== wantedVersion)
+    throw new DecodeError(`converting (${goName(apiVersion, kind)}) to (${goName(wantedVersion, wantedKind)}): unknown conversion`)
+  // What is answered looks the same in all versions.
+  const schema = builtinSchemas.byKind(wantedVersion.replace(/\/.*$/, ''), 'v1', wantedKind)
+  if (schema === undefined) throw new TypeError(`${wantedKind} is no review`)
+  return normalizeTree(schema, document).object
 }
 
 /** The exact path of the kubeconfig, so that it need not be an API server. */

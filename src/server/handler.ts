@@ -12,7 +12,7 @@ import { internalError, quote, type Status, StatusError, timeout, unauthorized }
 import type { Authenticator, Credentials } from '../authentication/authenticator.ts'
 import type { UserInfo } from '../authentication/user.ts'
 import type { Attributes, Authorizer } from '../authorization/authorizer.ts'
-import { forbiddenError } from '../authorization/forbidden.ts'
+import { forbiddenError, sanitized } from '../authorization/forbidden.ts'
 import { requestTimeoutMs } from './deadline.ts'
 import type { Exchange, HeaderList } from './exchange.ts'
 import { distinctHeaders, header } from './exchange.ts'
@@ -148,7 +148,17 @@ function authorize(request: Request): void | Promise<void> {
     : decide(request, attributes, answer, startedMs)
 }
 
+/** Thrown where nobody allowed and somebody could not tell: an answer of its own. */
+class AuthorizationFailed extends Error {
+  override readonly name = 'AuthorizationFailed'
+}
+
 function decide(request: Request, attributes: Attributes, answer: Awaited<ReturnType<Authorizer['authorize']>>, startedMs: number): void {
+  if (answer.decision !== 'allow' && answer.evaluationError !== undefined) {
+    request.deps.observer.authorized('error', startedMs)
+    request.annotations['authorization.k8s.io/reason'] = 'internal error'
+    throw new AuthorizationFailed(answer.evaluationError)
+  }
   request.deps.observer.authorized(AUTHORIZATION_RESULTS[answer.decision], startedMs)
   request.annotations['authorization.k8s.io/decision'] = answer.decision === 'allow' ? 'allow' : 'forbid'
   request.annotations['authorization.k8s.io/reason'] = answer.reason
@@ -171,6 +181,10 @@ function fail(request: Request, error: unknown): void {
     if (!(error instanceof StatusError))
       deps.log.error({ err: error, auditId: request.auditId, path: request.path }, 'request failed after its answer began')
     exchange.abort()
+    return
+  }
+  if (error instanceof AuthorizationFailed) {
+    request.respondText(500, `${sanitized(`Internal Server Error: ${quote(exchange.url)}: ${error.message}`)}\n`)
     return
   }
   const status = statusOf(error, request)

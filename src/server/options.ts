@@ -2,7 +2,7 @@
  * What a server is started with: kube-apiserver's settings as data, read from no flag and no file.
  *
  * Whoever starts a server (the command line, a test) fills this in; files are read before, so that nothing here is a path except the
- * data folder. PEM members are text.
+ * data folder and configuration that is followed while the server runs. PEM members are text.
  *
  * @see cmd/kube-apiserver/app/options/options.go
  * @module
@@ -13,8 +13,10 @@ import type { LogFormat } from '../audit/log-backend.ts'
 import type { LogFileSettings } from '../audit/log-file.ts'
 import type { Policy } from '../audit/policy.ts'
 import type { AbacPolicy } from '../authorization/abac.ts'
+import type { AuthorizerType, ConfiguredWebhook } from '../authorization/configured.ts'
 import type { ClientConfig } from '../client/kubeconfig.ts'
 import type { Clock, TurnableClock } from '../clock.ts'
+import type { ConfigurationFile } from './followed-file.ts'
 
 export interface ServerOptions {
   /** The address that is listened on; `127.0.0.1` unless asked otherwise. */
@@ -41,6 +43,10 @@ export interface ServerOptions {
   authorizationModes: readonly AuthorizationMode[]
   /** Of the mode `ABAC`. */
   abacPolicies: readonly AbacPolicy[]
+  /** Of the mode `Webhook`. */
+  authorizationWebhook?: ConfiguredWebhook
+  /** In place of the modes (`--authorization-config`). */
+  authorizationConfig?: ConfigurationFile
   admission: AdmissionOptions
   store: StoreOptions
   network: NetworkOptions
@@ -142,7 +148,7 @@ export interface ServiceAccountOptions {
   ledger: boolean
 }
 
-export type AuthorizationMode = 'Node' | 'RBAC' | 'ABAC' | 'AlwaysAllow' | 'AlwaysDeny'
+export type AuthorizationMode = AuthorizerType
 
 export interface AdmissionOptions {
   /** Added to the plugins that are on by default. */

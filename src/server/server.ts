@@ -4,6 +4,7 @@
  * @module
  */
 import { randomInt, randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { admissionChain } from '../admission/chain.ts'
@@ -44,10 +45,12 @@ import type { Store } from '../storage/store.ts'
 import { legacyTokenClaims } from '../token/claims.ts'
 import type { LedgerStorage } from '../token/ledger.ts'
 import { LedgerFile } from '../token/ledger-file.ts'
-import { authorizerOf, impersonation } from './access.ts'
+import { impersonation } from './access.ts'
 import { objectInterfaces } from './admission-objects.ts'
 import { auditTrail } from './audit.ts'
 import { announce, bootstrap } from './bootstrap.ts'
+import { openAuthorization } from './authorization.ts'
+import { identityName } from './bootstrap/identity-lease.ts'
 import { corsFor } from './cors.ts'
 import { Discovery } from './discovery.ts'
 import type { Fairness } from './fairness.ts'
@@ -154,7 +157,10 @@ async function openServer(options: ServerOptions, opened: (() => unknown)[]): Pr
   ])
   const index = new RbacIndex()
   index.follow(cache)
-  authorizer.current = authorizerOf(options, cache, index)
+  const serverName = identityName(hostname())
+  const authorization = await openAuthorization(options, { cache, index, clock, log, families, serverName })
+  opened.push(() => authorization.close())
+  authorizer.current = authorization.authorizer
   world.rbac = index
 
   const access = registryAccess(() => verbs)
@@ -301,6 +307,7 @@ async function openServer(options: ServerOptions, opened: (() => unknown)[]): Pr
       webhooks.close()
       await deps.audit?.close()
       await cache.close()
+      authorization.close()
       await store.close()
     },
   }
@@ -329,7 +336,7 @@ async function openStore(options: StoreOptions, clock: Clock): Promise<{ store: 
     return { store, ledgerStorage: () => new LedgerFile(join(options.dataDir, 'issued-tokens')) }
   }
   // Loaded only here: grpc is heavy, and an embedded store needs none of it.
-  const [{ openEtcdStore }, { etcdLedger }] = await Promise.all([
+  const [{ openEtcdStore }, { etcdLedger }, { etcdKeyLives }] = await Promise.all([
     import('../storage/etcd/etcd-store.ts'),
     import('../token/ledger-etcd.ts'),
   ])
