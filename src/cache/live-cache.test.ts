@@ -43,6 +43,13 @@ describe('cache', () => {
     expect(cache.trustworthy).toBe(true)
   })
 
+  test('history that nobody is to compact stays, and nothing runs for it', async () => {
+    const { clock, cache, create } = await caching({ compactionIntervalMs: 0 })
+    await create('ns/a')
+    clock.advance(60 * MINUTE_MS)
+    expect(cache.compactedRevision).toBe(0)
+  })
+
   test('objects written before the resource was registered are loaded', async () => {
     const { store, cache } = await caching()
     for (let n = 0; n < 2500; n++) done(await store.create(`/registry/secrets/ns/${n + 10_000}`, value(`${n}`)))

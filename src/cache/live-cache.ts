@@ -17,7 +17,7 @@ const SLICE_OBJECTS = 1000
 const TRUSTED_MS = 10_000
 
 export interface CacheOptions {
-  /** How often history is compacted, as kube-apiserver's --etcd-compaction-interval: each time to where the time before stood. */
+  /** How often history is compacted, as kube-apiserver's --etcd-compaction-interval: each time to where the time before stood. 0: never. */
   compactionIntervalMs?: number
   /** Memory that recent events may keep alive, over all resources. */
   ringBytes?: number
@@ -271,6 +271,7 @@ class LiveCache implements Cache, ResourceCacheHost {
   }
 
   #armCompaction(): void {
+    if (this.#compactionIntervalMs === 0) return
     this.#cancelCompaction = this.#clock.after(this.#compactionIntervalMs, () => {
       this.#compactTo(this.#markedRevision)
       this.#markedRevision = this.#revision

@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { Lease } from '../../api/types/coordination/v1.ts'
-import { rfc3339Micro } from '../../clock.ts'
+import { rfc3339Micro, systemClock } from '../../clock.ts'
 import { repeat } from './loop.ts'
 import { cached, create, remove, type System } from './system.ts'
 
@@ -61,8 +61,14 @@ export async function renewIdentity({ registry, clock }: System, { hostname, hol
 
 export function keepIdentity(system: System, identity: Identity): void {
   const { clock, log, signal } = system
-  repeat({ name: 'identity-lease', clock, log, signal, work: () => renewIdentity(system, identity), everyMs: RENEW_MS })
-  repeat({ name: 'identity-lease-garbage-collector', clock, log, signal, work: () => collectIdentities(system), everyMs: COLLECT_MS })
+  const renew = () => renewIdentity(system, identity)
+  // The pulse of a process beats in real time, however the clock is turned: an hour of it would be 360 writes.
+  repeat({ name: 'identity-lease', clock: systemClock, log, signal, work: renew, everyMs: RENEW_MS })
+  const collect = async () => {
+    await renew()
+    await collectIdentities(system)
+  }
+  repeat({ name: 'identity-lease-garbage-collector', clock, log, signal, work: collect, everyMs: COLLECT_MS })
 }
 
 /** At the end the server's place is empty at once. */
