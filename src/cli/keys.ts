@@ -54,9 +54,10 @@ function keysText(items: readonly KubeObject[]): string {
     metadata.name ?? '',
     spec.algorithm ?? '',
     status.phase ?? '',
+    status.onThisServer ?? '-',
     timeCell(status.publishedTime),
     timeCell(status.activeTime),
     timeCell(status.retirementTime),
   ])
-  return tableText(['KID', 'ALGORITHM', 'PHASE', 'PUBLISHED', 'ACTIVE', 'RETIRES'], rows)
+  return tableText(['KID', 'ALGORITHM', 'PHASE', 'HERE', 'PUBLISHED', 'ACTIVE', 'RETIRES'], rows)
 }

@@ -156,6 +156,12 @@ export const SERVER_FLAGS = {
     default: true,
     help: 'Look up the account and the bound object at every request.',
   },
+  'service-account-signing-key-dir': {
+    category: ACCOUNTS,
+    type: 'string',
+    value: 'folder',
+    help: 'Signing keys have a life in this folder (podpass keys): --service-account-signing-key-file is the first. Servers on one etcd share the lives.',
+  },
   'strict-node-claim': {
     category: ACCOUNTS,
     type: 'bool',

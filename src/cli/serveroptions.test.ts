@@ -98,6 +98,13 @@ describe('serveOptions()', () => {
     await expect(serve(['--service-account-signing-endpoint=/run/signer.sock'])).rejects.toThrow(/signs in place of/)
   })
 
+  test('keeps keys with a life where it is told to, and not beside a signing endpoint', async () => {
+    expect((await serve([])).options.serviceAccount.keyFolder).toBeUndefined()
+    expect((await serve(['--service-account-signing-key-dir=keys'])).options.serviceAccount.keyFolder).toBe('keys')
+    const both = ['--service-account-signing-endpoint=/run/signer.sock', '--service-account-signing-key-dir=keys']
+    await expect(serve(both)).rejects.toThrow(/nothing for --service-account-signing-key-dir/)
+  })
+
   test('remembers tokens and accepts those of vanished nodes unless told otherwise', async () => {
     expect((await serve([])).options.serviceAccount).toMatchObject({ ledger: true, strictNodeClaim: false })
     const { options } = await serve(['--token-ledger=false', '--strict-node-claim'])

@@ -90,6 +90,8 @@ export async function serveOptions(parsed: Parsed<typeof SERVE_FLAGS>, surroundi
   together('cluster-signing-cert-file', 'cluster-signing-key-file')
   const endpoint = values['service-account-signing-endpoint']
   if (!isGiven(endpoint)) together('service-account-issuer', 'service-account-signing-key-file', 'service-account-key-file')
+  else if (isGiven(values['service-account-signing-key-dir']))
+    problems.push('--service-account-signing-endpoint: its program decides on keys, there is nothing for --service-account-signing-key-dir')
   else if (isGiven(values['service-account-signing-key-file']) || isGiven(values['service-account-key-file']))
     problems.push('--service-account-signing-endpoint signs in place of --service-account-signing-key-file and --service-account-key-file')
   if (!isGiven(values['service-account-issuer']))
@@ -169,6 +171,7 @@ export async function serveOptions(parsed: Parsed<typeof SERVE_FLAGS>, surroundi
     serviceAccount: {
       issuers: values['service-account-issuer'],
       ...(signingKey === undefined ? {} : { signingKey }),
+      ...(isGiven(values['service-account-signing-key-dir']) ? { keyFolder: values['service-account-signing-key-dir'] as string } : {}),
       ...(isGiven(endpoint) ? { signingEndpoint: endpoint as string } : {}),
       keys,
       ...(values['service-account-jwks-uri'] === undefined ? {} : { jwksURI: values['service-account-jwks-uri'] }),

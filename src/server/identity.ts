@@ -18,8 +18,9 @@ import type { Cache } from '../cache/cache.ts'
 import type { Clock } from '../clock.ts'
 import { parseCertificates } from '../pki/certificate.ts'
 import type { RegistryAccess } from '../registry/resource.ts'
-import { type IssuedToken, localSigner, type TokenIssuer, type TokenSigner, tokenIssuer } from '../token/issuer.ts'
+import { type IssuedToken, localSigner, type TokenIssuer, type TokenOwner, type TokenSigner, tokenIssuer } from '../token/issuer.ts'
 import { KeyFolder } from '../token/key-folder.ts'
+import type { KeyLives } from '../token/key-lives.ts'
 import {
   type KeySource,
   type SigningKey,
@@ -53,14 +54,14 @@ export interface IdentityDeps {
   registry(): RegistryAccess
   /** Where the ledger is kept; absent: none is. */
   ledgerStorage?: LedgerStorage
+  /** Where all servers keep the lives of signing keys; absent: they are this server's own. */
+  keyLives?(): KeyLives
   /** Told when tokens died that nobody deleted: what is open by them has to end. */
   tokensDied(): void
   count?(counter: TokenCounter): void
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000
-/** A time that no server lives to see: the last second of a four-digit year. */
-const NEVER_SECONDS = 253_402_300_799
 
 export async function openIdentity(options: ServerOptions, deps: IdentityDeps): Promise<Identity> {
   const { cache, clock, log, ledgerStorage, tokensDied, count } = deps
@@ -82,7 +83,10 @@ export async function openIdentity(options: ServerOptions, deps: IdentityDeps): 
     signer: source.signer,
     extendExpiration,
     ...source.limits(maxTokenExpirationSeconds),
-    ...issuance(source.folder, ledger),
+    ...(ledger !== undefined && {
+      issued: (token: IssuedToken) => ledger.issued(token),
+      earliestIssueSeconds: (owners: readonly TokenOwner[], nowSeconds: number) => ledger.earliestIssueSeconds(owners, nowSeconds),
+    }),
   })
   const verifier = new TokenVerifier({ keys: source.keys, issuers: issuer.issuers, apiAudiences: issuer.apiAudiences })
   const accounts = new ServiceAccountAuthenticator({
@@ -155,11 +159,12 @@ async function folderSource(
   dir: string,
   firstKey: string,
   accepted: readonly ReturnType<typeof verificationKey>[],
-  { clock, log }: IdentityDeps,
+  { clock, log, keyLives, tokensDied }: IdentityDeps,
 ): Promise<SigningSource> {
-  const failed = (err: unknown) => log.error({ err, dir }, 'the lives of the signing keys could not be written')
   const others = accepted.map((verification) => ({ verification }))
-  const folder = await KeyFolder.open(dir, { clock, firstKey, others, failed })
+  const shared = keyLives === undefined ? {} : { sharedLives: keyLives() }
+  const folder = await KeyFolder.open(dir, { clock, firstKey, others, log, endedElsewhere: tokensDied, ...shared })
+  const failed = (err: unknown) => log.error({ err, dir }, 'keys whose time is over could not be removed')
   let cancel = () => {}
   const clean = () => {
     folder.clean().catch(failed)
@@ -167,7 +172,7 @@ async function folderSource(
   }
   clean()
   return {
-    signer: localSigner(() => folder.ring.active()),
+    signer: folder,
     keys: folder.ring,
     folder,
     limits: ownLimits,
@@ -182,31 +187,11 @@ function ownLimits(maxSeconds: number | undefined): { maxExpirationSeconds?: num
   return maxSeconds === undefined ? {} : { maxExpirationSeconds: maxSeconds }
 }
 
-/** What has to hear of every issued token: a key lives as long as its last token, and the ledger knows them all. */
-function issuance(folder: KeyFolder | undefined, ledger: TokenLedger | undefined): Pick<TokenIssuer, 'issued' | 'earliestIssueSeconds'> {
-  if (folder === undefined && ledger === undefined) return {}
-  return {
-    issued(token: IssuedToken) {
-      folder?.ring.noteExpiry(token.claims.exp)
-      ledger?.issued(token)
-    },
-    ...(ledger !== undefined && { earliestIssueSeconds: (owners, nowSeconds) => ledger.earliestIssueSeconds(owners, nowSeconds) }),
-  }
-}
-
-/** A key of their own where there is one. Else the key that signs one of them is kept until somebody retires it: such tokens have no end. */
-function secretTokenSigner({ controllers }: ServerOptions, { signer, folder }: SigningSource): TokenSigner {
-  if (controllers.secretTokenKey !== undefined) {
-    const key: SigningKey = signingKeyFromPem(controllers.secretTokenKey)
-    return localSigner(() => key)
-  }
-  if (folder === undefined) return signer
-  return {
-    sign(claims) {
-      folder.ring.noteExpiry(NEVER_SECONDS)
-      return signer.sign(claims)
-    },
-  }
+/** A key of their own where there is one. */
+function secretTokenSigner({ controllers }: ServerOptions, { signer }: SigningSource): TokenSigner {
+  if (controllers.secretTokenKey === undefined) return signer
+  const key: SigningKey = signingKeyFromPem(controllers.secretTokenKey)
+  return localSigner(() => key)
 }
 
 async function labelSecret(

@@ -43,14 +43,15 @@ import { KeyedQueue } from '../registry/verbs/keyed-queue.ts'
 import { openEmbeddedStore } from '../storage/embedded/embedded-store.ts'
 import type { Store } from '../storage/store.ts'
 import { legacyTokenClaims } from '../token/claims.ts'
+import type { KeyLives } from '../token/key-lives.ts'
 import type { LedgerStorage } from '../token/ledger.ts'
 import { LedgerFile } from '../token/ledger-file.ts'
 import { impersonation } from './access.ts'
 import { objectInterfaces } from './admission-objects.ts'
 import { auditTrail } from './audit.ts'
-import { announce, bootstrap } from './bootstrap.ts'
 import { openAuthorization } from './authorization.ts'
 import { identityName } from './bootstrap/identity-lease.ts'
+import { announce, bootstrap } from './bootstrap.ts'
 import { corsFor } from './cors.ts'
 import { Discovery } from './discovery.ts'
 import type { Fairness } from './fairness.ts'
@@ -110,7 +111,7 @@ async function openServer(options: ServerOptions, opened: (() => unknown)[]): Pr
   const log = options.log ?? SILENT
   const ended = new AbortController()
   opened.push(() => ended.abort())
-  const { store, ledgerStorage } = await openStore(options.store, clock)
+  const { store, ledgerStorage, keyLives } = await openStore(options.store, clock)
   opened.push(() => store.close())
   const compaction = options.store.kind === 'etcd' ? { compactionIntervalMs: options.store.compactionIntervalSeconds * 1000 } : {}
   const cache = await openCache(store, clock, { ...compaction, report: (err) => log.error({ err }, 'cache problem') })
@@ -125,6 +126,7 @@ async function openServer(options: ServerOptions, opened: (() => unknown)[]): Pr
     log,
     registry: () => access,
     ...(options.serviceAccount.ledger ? { ledgerStorage: ledgerStorage() } : {}),
+    ...(keyLives === undefined ? {} : { keyLives }),
     tokensDied,
     count: tokenCounts(families),
   })
@@ -305,9 +307,9 @@ async function openServer(options: ServerOptions, opened: (() => unknown)[]): Pr
       await listener.close(graceMs)
       await identity.close()
       webhooks.close()
+      authorization.close()
       await deps.audit?.close()
       await cache.close()
-      authorization.close()
       await store.close()
     },
   }
@@ -329,8 +331,11 @@ async function fewTurns(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-/** The ledger of tokens is kept beside the objects, never among them. */
-async function openStore(options: StoreOptions, clock: Clock): Promise<{ store: Store; ledgerStorage: () => LedgerStorage }> {
+/** The ledger of tokens, and what servers share of their keys, are kept beside the objects, never among them. */
+async function openStore(
+  options: StoreOptions,
+  clock: Clock,
+): Promise<{ store: Store; ledgerStorage: () => LedgerStorage; keyLives?: () => KeyLives }> {
   if (options.kind === 'embedded') {
     const store = await openEmbeddedStore({ dir: options.dataDir, clock })
     return { store, ledgerStorage: () => new LedgerFile(join(options.dataDir, 'issued-tokens')) }
@@ -339,6 +344,7 @@ async function openStore(options: StoreOptions, clock: Clock): Promise<{ store: 
   const [{ openEtcdStore }, { etcdLedger }, { etcdKeyLives }] = await Promise.all([
     import('../storage/etcd/etcd-store.ts'),
     import('../token/ledger-etcd.ts'),
+    import('../token/key-lives-etcd.ts'),
   ])
   const { servers, prefix, ca, certificate, key } = options
   const store = await openEtcdStore({
@@ -349,7 +355,7 @@ async function openStore(options: StoreOptions, clock: Clock): Promise<{ store: 
     ...(certificate === undefined ? {} : { certificate }),
     ...(key === undefined ? {} : { key }),
   })
-  return { store, ledgerStorage: () => etcdLedger(store, prefix) }
+  return { store, ledgerStorage: () => etcdLedger(store, prefix), keyLives: () => etcdKeyLives(store, prefix) }
 }
 
 /** Versions of one object share one cache, under the name of the first. */

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { tokenClaims } from './claims.ts'
 import { KeyFolder } from './key-folder.ts'
 
 const START_MS = 1_750_000_000_000
@@ -12,6 +13,16 @@ const root = mkdtempSync(join(tmpdir(), 'podpass-keys-'))
 let folders = 0
 const newFolder = () => join(root, String(folders++))
 afterAll(() => rmSync(root, { recursive: true }))
+
+const claims = tokenClaims({
+  issuer: 'https://kubernetes.default.svc',
+  account: { namespace: 'n', name: 'a', uid: 'u' },
+  binding: { kind: 'None' },
+  audiences: [],
+  expirationSeconds: 3600,
+  nowSeconds: START_MS / 1000,
+  jti: 'j',
+})
 
 describe('a folder of keys', () => {
   test('begins with the key that it was given, and finds everything again', async () => {
@@ -63,7 +74,7 @@ describe('a folder of keys', () => {
     const dir = newFolder()
     clock.ms = START_MS
     const folder = await KeyFolder.open(dir, { clock, firstKey })
-    folder.ring.noteExpiry(START_MS / 1000 + 100 * 86_400)
+    await folder.sign({ ...claims, exp: START_MS / 1000 + 100 * 86_400 })
     await folder.close()
     const again = await KeyFolder.open(dir, { clock, firstKey })
     expect(again.ring.list()[0]!.life.lastExpiryMs).toBeGreaterThan(START_MS + 100 * 86_400_000)

@@ -1,122 +1,255 @@
 /**
- * A ring of signing keys in a folder: one file for each private key, one for their lives, all for their owner's eyes only.
+ * Signing keys with a life: the private parts in a folder, one file for each, for their owner's eyes only; the lives in a file beside them or,
+ * where several servers share a store, there.
  *
- * A decision is on disk before it is in effect here, and each file is whole or not there.
+ * A decision is durable before it is in effect here, and each file is whole or not there.
  *
  * @module
  */
-import { createPublicKey, generateKeyPair, type KeyObject, randomBytes } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto'
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Clock } from '../clock.ts'
-import { type KeyLife, KeyRing, keyState, type RingKey, retired, rotated } from './keyring.ts'
+import { type Clock, rfc3339 } from '../clock.ts'
+import { encodeClaims, type LegacyTokenClaims, type TokenClaims } from './claims.ts'
+import type { TokenSigner } from './issuer.ts'
+import { signJws } from './jwt.ts'
+import { type KeyLife, keyState, noted, retired, rotated } from './key-life.ts'
+import { type KeyLives, KeyLivesFile, readLives } from './key-lives.ts'
+import { KeyRing, type ListedKey, type RingKey } from './keyring.ts'
 import { signingKey, signingKeyFromPem, verificationKey } from './keys.ts'
+import { writePrivately } from './private-file.ts'
 
 const LIVES_FILE = 'lives.json'
 const KEY_FILE = /^([A-Za-z0-9_-]{43})\.key$/
+/** A time that no server lives to see, the last second of a four-digit year: a token without an end is good until then. */
+const NEVER_SECONDS = 253_402_300_799
+/** How often the folder is looked at while a private part is not there. */
+const LOOK_AGAIN_MS = 10_000
+/** A shared decision takes its time to be heard of, and clocks differ: so much longer is a key published before it signs. */
+const SHARED_MARGIN_SECONDS = 60
 
 export interface KeyFolderOptions {
   clock: Clock
-  /** Signs while the folder is empty: PEM of the key that the server was started with. */
+  /** Signs while there is no other: PEM of the key that the server was started with. */
   firstKey: string
   /** Accepted for good beside the ring (`--service-account-key-file`). */
   others?: readonly RingKey[]
   maxAgeSeconds?: number
-  /** Told when lives could not be written behind; decisions that fail are thrown to who made them. */
-  failed?(error: unknown): void
+  /** Where all servers of a shared store keep the lives; absent: they are this server's own, in the folder. */
+  sharedLives?: KeyLives
+  log?: KeyFolderLog
+  /** Told when another server has ended a key: what is open by its tokens has to end. */
+  endedElsewhere?(): void
 }
 
-export class KeyFolder {
+export interface KeyFolderLog {
+  info(fields: object, text: string): void
+  warn(fields: object, text: string): void
+  error(fields: object, text: string): void
+}
+
+export class KeyFolder implements TokenSigner {
   readonly ring: KeyRing
   readonly #dir: string
   readonly #clock: Clock
-  readonly #failed: (error: unknown) => void
-  #lives: readonly KeyLife[]
-  #writes: Promise<void> = Promise.resolve()
+  readonly #lives: KeyLives
+  readonly #isShared: boolean
+  readonly #log: KeyFolderLog
+  readonly #endedElsewhere: () => void
+  /** Ends of tokens that are being written down, by the key that signed them. */
+  readonly #notes = new Map<string, { expiresAtSeconds: number; written: Promise<void> }>()
+  /** What was said of keys whose private part is elsewhere, so that it is said once. */
+  readonly #said = new Map<string, string>()
+  #cancelLook = () => {}
+  #work: Promise<void> = Promise.resolve()
+  #closed = false
 
-  private constructor(dir: string, options: KeyFolderOptions, keys: readonly RingKey[], lives: readonly KeyLife[]) {
+  private constructor(dir: string, options: KeyFolderOptions, lives: KeyLives, keys: readonly RingKey[]) {
+    const { clock, others = [], maxAgeSeconds, sharedLives, log = SILENT, endedElsewhere = () => {} } = options
     this.#dir = dir
-    this.#clock = options.clock
-    this.#failed = options.failed ?? (() => {})
+    this.#clock = clock
     this.#lives = lives
+    this.#isShared = sharedLives !== undefined
+    this.#log = log
+    this.#endedElsewhere = endedElsewhere
     this.ring = new KeyRing({
-      clock: options.clock,
-      keys: [...keys, ...(options.others ?? [])],
-      lives,
-      ...(options.maxAgeSeconds !== undefined && { maxAgeSeconds: options.maxAgeSeconds }),
-      changed: (changed) => {
-        this.#lives = changed
-        this.#write(changed).catch(this.#failed)
-      },
+      clock,
+      keys: [...ofLives(keys, lives.lives), ...others],
+      lives: lives.lives,
+      ...(maxAgeSeconds !== undefined && { maxAgeSeconds }),
     })
   }
 
   static async open(dir: string, options: KeyFolderOptions): Promise<KeyFolder> {
     await mkdir(dir, { recursive: true, mode: 0o700 })
-    const lives = await readLives(dir)
+    const { sharedLives, clock } = options
+    const lives: KeyLives = sharedLives ?? new KeyLivesFile(join(dir, LIVES_FILE))
     const keys = await readKeys(dir)
     const first = ringKey(signingKeyFromPem(options.firstKey).privateKey)
-    const nowMs = options.clock.nowMs()
     if (!keys.some(({ verification }) => verification.kid === first.verification.kid)) keys.unshift(first)
-    const known = lives.length > 0 ? lives : [{ kid: first.verification.kid, publishedAtMs: nowMs, activeAtMs: nowMs, lastExpiryMs: 0 }]
-    const folder = new KeyFolder(
-      dir,
-      options,
-      keys.filter(({ verification }) => known.some(({ kid }) => kid === verification.kid)),
-      known,
-    )
-    if (lives.length === 0) await folder.#write(known)
+    const nowMs = clock.nowMs()
+    // Whoever leaves the embedded store for etcd takes the lives along.
+    const before = sharedLives === undefined ? [] : await readLives(join(dir, LIVES_FILE))
+    const begun = { ...newLife(first), publishedAtMs: nowMs, activeAtMs: nowMs }
+    await lives.load(before.length > 0 ? withPublicKeys(before, keys) : [begun])
+    const folder = new KeyFolder(dir, options, lives, keys)
+    lives.follow?.(() => folder.#heard())
+    await folder.#look()
     return folder
+  }
+
+  /** With the key of the moment, which is kept as long as the token is good. */
+  async sign(claims: TokenClaims | LegacyTokenClaims): Promise<string> {
+    const key = this.ring.active()
+    if ('exp' in claims) this.#note(key.kid, claims.exp)?.catch((err) => this.#log.error({ err, kid: key.kid }, LOST_NOTE))
+    // There is no second token in whose time it could be noted.
+    else await this.#note(key.kid, NEVER_SECONDS)
+    return signJws(key, encodeClaims(claims))
   }
 
   /** Makes a key and has it take over. Answers its kid; it signs once it has been published long enough. */
   async rotate(kind: 'RS256' | 'ES256' = 'RS256', longestLifeSeconds?: number): Promise<string> {
     const key = ringKey(await newKey(kind))
     const { kid } = key.verification
-    await writePrivately(this.#dir, `${kid}.key`, key.signing!.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString())
+    await writePrivately(this.#file(kid), key.signing!.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()) // just made
     const options = {
       nowMs: this.#clock.nowMs(),
-      maxAgeSeconds: this.ring.maxAgeSeconds,
+      maxAgeSeconds: this.ring.maxAgeSeconds + (this.#isShared ? SHARED_MARGIN_SECONDS : 0),
       ...(longestLifeSeconds !== undefined && { longestLifeSeconds }),
     }
-    await this.#decide(rotated([...this.#lives, { kid, lastExpiryMs: 0 }], kid, options), [key])
+    await this.#lives.update((lives) => rotated([...lives, newLife(key)], kid, options))
+    this.ring.replace(this.#lives.lives, [key])
     return kid
   }
 
   /** The key's tokens are refused from now on. */
   async retire(kid: string): Promise<void> {
-    await this.#decide(retired(this.#lives, kid, this.#clock.nowMs()))
-    await rm(join(this.#dir, `${kid}.key`), { force: true })
+    await this.#lives.update((lives) => retired(lives, kid, this.#clock.nowMs()))
+    this.ring.replace(this.#lives.lives)
+    await this.clean()
   }
 
   /** Removes the private parts of keys whose time is over. */
   async clean(): Promise<void> {
     const nowMs = this.#clock.nowMs()
-    const gone = this.#lives.filter((life) => keyState(life, this.#lives, nowMs) === 'retired')
-    if (gone.length === 0) return
-    await Promise.all(gone.map(({ kid }) => rm(join(this.#dir, `${kid}.key`), { force: true })))
+    const { lives } = this.ring
+    const gone = lives.filter((life) => keyState(life, lives, nowMs) === 'retired')
+    await Promise.all(gone.map(({ kid }) => rm(this.#file(kid), { force: true })))
   }
 
   /** Waits for what is being written. */
   async close(): Promise<void> {
-    await this.#writes
+    this.#closed = true
+    this.#cancelLook()
+    await Promise.allSettled([...this.#notes.values()].map(({ written }) => written))
+    await this.#work
+    this.#lives.close?.()
   }
 
-  async #decide(lives: readonly KeyLife[], keys: readonly RingKey[] = []): Promise<void> {
-    await this.#write(lives)
-    this.#lives = lives
-    this.ring.replace(lives, keys)
+  #file(kid: string): string {
+    return join(this.#dir, `${kid}.key`)
   }
 
-  #write(lives: readonly KeyLife[]): Promise<void> {
-    const written = this.#writes.then(() => writePrivately(this.#dir, LIVES_FILE, `${JSON.stringify({ keys: lives }, undefined, 2)}\n`))
-    this.#writes = written.catch(() => {})
+  /** Undefined when nothing has to be written; else resolves when it is. */
+  #note(kid: string, expiresAtSeconds: number): Promise<void> | undefined {
+    const { lives } = this.#lives
+    if (noted(lives, kid, expiresAtSeconds) === lives) return undefined
+    const known = this.#notes.get(kid)
+    if (known !== undefined && known.expiresAtSeconds >= expiresAtSeconds) return known.written
+    const written = this.#lives.update((present) => noted(present, kid, expiresAtSeconds)).then(() => this.ring.replace(this.#lives.lives))
+    const note = { expiresAtSeconds, written }
+    this.#notes.set(kid, note)
+    const forget = () => {
+      if (this.#notes.get(kid) === note) this.#notes.delete(kid)
+    }
+    written.then(forget, forget)
     return written
+  }
+
+  #heard(): void {
+    const ended = (lives: readonly KeyLife[]) => lives.filter(({ endedEarly }) => endedEarly).length
+    const before = ended(this.ring.lives)
+    this.ring.replace(this.#lives.lives)
+    const endedSome = ended(this.ring.lives) > before
+    if (endedSome) this.#endedElsewhere()
+    this.#queue(async () => {
+      if (endedSome) await this.clean()
+      await this.#look()
+    })
+  }
+
+  /** Looks for the private parts of the key that signs and of those that will, and again while one is not here. */
+  async #look(): Promise<void> {
+    this.#cancelLook()
+    let missing = this.#missing()
+    if (missing.length > 0) {
+      // Whoever brings a file may be in the midst of it.
+      const keys = await readKeys(this.#dir).catch((err: unknown) => this.#unreadable(err))
+      this.ring.replace(this.#lives.lives, ofLives(keys, this.#lives.lives))
+      const found = missing.filter(({ kid }) => this.ring.list().some((key) => key.kid === kid && key.isHere))
+      for (const { kid } of found) if (this.#said.delete(kid)) this.#log.info({ kid }, 'the private part of a signing key has come')
+      missing = this.#missing()
+    }
+    for (const key of missing) this.#sayMissing(key)
+    if (missing.length > 0 && !this.#closed) this.#cancelLook = this.#clock.after(LOOK_AGAIN_MS, () => this.#queue(() => this.#look()))
+  }
+
+  #missing(): ListedKey[] {
+    const nowMs = this.#clock.nowMs()
+    const isNeeded = ({ state, life }: ListedKey) => state === 'active' || (state !== 'retired' && (life.activeAtMs ?? 0) > nowMs)
+    return this.ring.list().filter((key) => !key.isHere && isNeeded(key))
+  }
+
+  #sayMissing({ kid, state, life }: ListedKey): void {
+    if (this.#said.get(kid) === state) return
+    this.#said.set(kid, state)
+    const file = this.#file(kid)
+    if (state !== 'active') {
+      const signsFrom = rfc3339(life.activeAtMs ?? 0)
+      this.#log.warn({ kid, file, signsFrom }, 'the private part of the next signing key is not here: bring it before the key signs')
+      return
+    }
+    const instead = this.ring.list().find(({ signsHere }) => signsHere)?.kid
+    if (instead === undefined) this.#log.error({ kid, file }, 'the private part of no signing key in use is here: no token can be issued')
+    else
+      this.#log.error({ kid, file, instead }, 'the private part of the active signing key is not here: the key before it goes on signing')
+  }
+
+  #queue(work: () => Promise<void>): void {
+    this.#work = this.#work.then(work).catch((err: unknown) => void this.#unreadable(err))
+  }
+
+  #unreadable(err: unknown): [] {
+    this.#log.error({ err, dir: this.#dir }, 'the folder of signing keys could not be read')
+    return []
   }
 }
 
+const SILENT: KeyFolderLog = { info: () => {}, warn: () => {}, error: () => {} }
+const LOST_NOTE = 'the end of a token could not be noted with its signing key; it is noted with the next'
+
 function ringKey(privateKey: KeyObject): RingKey {
   return { verification: verificationKey(createPublicKey(privateKey)), signing: signingKey(privateKey) }
+}
+
+function newLife(key: RingKey): KeyLife {
+  return { kid: key.verification.kid, publicKey: publicText(key), lastExpiryMs: 0 }
+}
+
+function publicText({ verification }: RingKey): string {
+  return verification.publicKey.export({ format: 'der', type: 'spki' }).toString('base64')
+}
+
+function withPublicKeys(lives: readonly KeyLife[], keys: readonly RingKey[]): KeyLife[] {
+  return lives.map((life) => {
+    const key = keys.find(({ verification }) => verification.kid === life.kid)
+    return key === undefined ? life : { ...life, publicKey: publicText(key) }
+  })
+}
+
+/** Keys without a life would be accepted for good. */
+function ofLives(keys: readonly RingKey[], lives: readonly KeyLife[]): RingKey[] {
+  return keys.filter(({ verification }) => lives.some(({ kid }) => kid === verification.kid))
 }
 
 function newKey(kind: 'RS256' | 'ES256'): Promise<KeyObject> {
@@ -132,39 +265,4 @@ async function readKeys(dir: string): Promise<RingKey[]> {
   const names = (await readdir(dir)).filter((name) => KEY_FILE.test(name)).sort()
   const keys = await Promise.all(names.map(async (name) => ringKey(signingKeyFromPem(await readFile(join(dir, name), 'utf8')).privateKey)))
   return keys.filter(({ verification }, index) => names[index] === `${verification.kid}.key`)
-}
-
-async function readLives(dir: string): Promise<KeyLife[]> {
-  let text: string
-  try {
-    text = await readFile(join(dir, LIVES_FILE), 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
-  const parsed: unknown = JSON.parse(text)
-  const keys = (parsed as { keys?: unknown } | null)?.keys
-  if (!Array.isArray(keys)) throw new TypeError(`${join(dir, LIVES_FILE)} holds no list of keys`)
-  return keys.map((key: unknown) => keyLife(key, dir))
-}
-
-function keyLife(value: unknown, dir: string): KeyLife {
-  const { kid, publishedAtMs, activeAtMs, retiredAtMs, lastExpiryMs } = (value ?? {}) as Record<string, unknown>
-  const time = (at: unknown) => at === undefined || (typeof at === 'number' && Number.isFinite(at))
-  if (typeof kid !== 'string' || typeof lastExpiryMs !== 'number' || ![publishedAtMs, activeAtMs, retiredAtMs].every(time)) {
-    throw new TypeError(`${join(dir, LIVES_FILE)} holds a key without kid or times`)
-  }
-  return value as KeyLife
-}
-
-async function writePrivately(dir: string, name: string, text: string): Promise<void> {
-  const draft = join(dir, `${name}.${randomBytes(4).toString('hex')}`)
-  const file = await open(draft, 'wx', 0o600)
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(draft, join(dir, name))
 }

@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest'
 import type { Clock } from '../clock.ts'
 import { tokenClaims } from './claims.ts'
 import { localSigner } from './issuer.ts'
-import { type KeyLife, KeyRing, type RingKey, retired, rotated } from './keyring.ts'
+import { type KeyLife, noted, retired, rotated } from './key-life.ts'
+import { KeyRing, type RingKey } from './keyring.ts'
 import { signingKey, verificationKey } from './keys.ts'
 import { TokenVerifier } from './verify.ts'
 
@@ -25,10 +26,15 @@ const clockAt = (ms: number): TurnedClock => {
   return clock
 }
 
+const unborn = (keys: RingKey[]): KeyLife[] => keys.map(({ verification: { kid } }) => ({ kid, lastExpiryMs: 0 }))
+
+function rotate(ring: KeyRing, clock: Clock, kid: string, longestLifeSeconds?: number): void {
+  ring.replace(rotated(ring.lives, kid, { nowMs: clock.nowMs(), ...(longestLifeSeconds !== undefined && { longestLifeSeconds }) }))
+}
+
 function ringOf(clock: Clock, keys: RingKey[]): KeyRing {
-  const ring = new KeyRing({ clock, keys: [], lives: [] })
-  for (const key of keys) ring.prepare(key)
-  ring.rotate(keys[0]!.verification.kid)
+  const ring = new KeyRing({ clock, keys, lives: unborn(keys) })
+  rotate(ring, clock, keys[0]!.verification.kid)
   return ring
 }
 
@@ -43,7 +49,7 @@ describe('a key', () => {
     const ring = ringOf(clock, [first, second])
     expect(states(ring)).toEqual(['active', 'prepared'])
     expect(ring.all().length).toBe(1)
-    ring.rotate(kid, 2 * 3600)
+    rotate(ring, clock, kid, 2 * 3600)
     expect(states(ring)).toEqual(['active', 'published'])
     expect(ring.all().length).toBe(2)
     clock.ms += HOUR_MS - 1
@@ -61,8 +67,8 @@ describe('a key', () => {
   test('is kept as long as the longest token that it signed, even one signed after the rotation began', () => {
     const clock = clockAt(START_MS)
     const ring = ringOf(clock, [first, second])
-    ring.rotate(kid, 3600)
-    ring.noteExpiry(START_MS / 1000 + 30 * 86_400)
+    rotate(ring, clock, kid, 3600)
+    ring.replace(noted(ring.lives, first.verification.kid, START_MS / 1000 + 30 * 86_400))
     clock.ms += 30 * 86_400_000
     expect(ring.all().length).toBe(2)
     clock.ms += 3 * 86_400_000
@@ -72,12 +78,12 @@ describe('a key', () => {
   test('that signs is not retired, and one that has had its turn does not come again', () => {
     const clock = clockAt(START_MS)
     const ring = ringOf(clock, [first, second])
-    expect(() => ring.retire(first.verification.kid)).toThrow('signs: rotate to another first')
-    ring.rotate(kid)
+    expect(() => ring.replace(retired(ring.lives, first.verification.kid, clock.ms))).toThrow('signs: rotate to another first')
+    rotate(ring, clock, kid)
     clock.ms += HOUR_MS
     expect(ring.active().kid).toBe(kid)
-    expect(() => ring.rotate(first.verification.kid)).toThrow('is retired or has had its turn')
-    expect(() => ring.rotate('x')).toThrow('no key x')
+    expect(() => rotate(ring, clock, first.verification.kid)).toThrow('is retired or has had its turn')
+    expect(() => rotate(ring, clock, 'x')).toThrow('no key x')
   })
 
   test('that is retired by hand takes its tokens with it at once', async () => {
@@ -86,10 +92,10 @@ describe('a key', () => {
     const verifier = new TokenVerifier({ keys: ring, issuers: [ISSUER], apiAudiences: [ISSUER] })
     const token = await localSigner(() => ring.active()).sign(claims(clock.ms, 'j'))
     expect(verifier.verifyToken(token, { nowMs: clock.ms }).ok).toBe(true)
-    ring.rotate(kid)
+    rotate(ring, clock, kid)
     clock.ms += HOUR_MS
     expect(verifier.verifyToken(token, { nowMs: clock.ms }).ok).toBe(true)
-    ring.retire(first.verification.kid)
+    ring.replace(retired(ring.lives, first.verification.kid, clock.ms))
     expect(verifier.verifyToken(token, { nowMs: clock.ms })).toEqual({ ok: false, rejection: { reason: 'UnknownKey' } })
   })
 })
@@ -118,7 +124,7 @@ test('a relying party that keeps the keys as long as it may knows every key it m
   for (let minute = 0; minute < 24 * 60; minute += 10) {
     clock.ms = START_MS + minute * 60_000
     const next = keys[Math.floor(minute / 360) + 1]
-    if (minute % 360 === 120 && next !== undefined) ring.rotate(next.verification.kid, 2 * 3600)
+    if (minute % 360 === 120 && next !== undefined) rotate(ring, clock, next.verification.kid, 2 * 3600)
     // As late as it may.
     if (clock.ms - fetchedMs >= HOUR_MS) {
       known = jwks()
@@ -136,19 +142,9 @@ test('a relying party that keeps the keys as long as it may knows every key it m
 test('lives are plain data: what one server decided reads the same on another', () => {
   const keys = [newKey(), newKey()]
   const clock = clockAt(START_MS)
-  let kept: readonly KeyLife[] = []
-  const ring = new KeyRing({
-    clock,
-    keys: [],
-    lives: [],
-    changed: (lives) => {
-      kept = lives
-    },
-  })
-  for (const key of keys) ring.prepare(key)
-  ring.rotate(keys[0]!.verification.kid)
-  ring.rotate(keys[1]!.verification.kid)
-  const other = new KeyRing({ clock, keys, lives: JSON.parse(JSON.stringify(kept)) })
+  const ring = ringOf(clock, keys)
+  rotate(ring, clock, keys[1]!.verification.kid)
+  const other = new KeyRing({ clock, keys, lives: JSON.parse(JSON.stringify(ring.lives)) })
   clock.ms += HOUR_MS
   expect(other.active().kid).toBe(ring.active().kid)
   expect(other.list().map(({ state }) => state)).toEqual(ring.list().map(({ state }) => state))
@@ -156,10 +152,10 @@ test('lives are plain data: what one server decided reads the same on another', 
 
 test('keys without a life, out of files, are accepted for good', () => {
   const [file, own] = [newKey(), newKey()]
-  const ring = new KeyRing({ clock: clockAt(START_MS), keys: [{ verification: file.verification }], lives: [] })
-  ring.prepare(own)
-  ring.rotate(own.verification.kid)
-  expect(ring.all().map(({ kid }) => kid)).toEqual([file.verification.kid, own.verification.kid])
+  const clock = clockAt(START_MS)
+  const ring = new KeyRing({ clock, keys: [{ verification: file.verification }, own], lives: unborn([own]) })
+  rotate(ring, clock, own.verification.kid)
+  expect(ring.all().map(({ kid }) => kid)).toEqual([own.verification.kid, file.verification.kid])
   expect(ring.active().kid).toBe(own.verification.kid)
 })
 
@@ -171,4 +167,49 @@ test('rotated() and retired() change nothing in place', () => {
   const before = structuredClone(lives)
   retired(rotated(lives, 'b', { nowMs: 1 }), 'b', 2)
   expect(lives).toEqual(before)
+})
+
+describe('a ring that lacks the private part of the active key', () => {
+  const [first, second] = [newKey(), newKey()]
+  const publicOnly = ({ verification }: RingKey): KeyLife => ({
+    kid: verification.kid,
+    publicKey: verification.publicKey.export({ format: 'der', type: 'spki' }).toString('base64'),
+    lastExpiryMs: 0,
+  })
+  const clock = clockAt(START_MS)
+  const ring = new KeyRing({ clock, keys: [first], lives: [publicOnly(first), publicOnly(second)] })
+  rotate(ring, clock, first.verification.kid)
+  rotate(ring, clock, second.verification.kid)
+
+  test('publishes it, accepts it, and signs with the one before it', () => {
+    expect(ring.all().map(({ kid }) => kid)).toEqual([first.verification.kid, second.verification.kid])
+    clock.ms += HOUR_MS
+    expect(ring.list().map(({ state, isHere, signsHere }) => [state, isHere, signsHere])).toEqual([
+      ['published', true, true],
+      ['active', false, false],
+    ])
+    expect(ring.active().kid).toBe(first.verification.kid)
+  })
+
+  test('signs with nothing once the one before it is retired, and with the active one when that has come', () => {
+    ring.replace(retired(ring.lives, first.verification.kid, clock.ms))
+    expect(() => ring.active()).toThrow('the private part of no signing key that is in use is on this server')
+    ring.replace(ring.lives, [second])
+    expect(ring.active().kid).toBe(second.verification.kid)
+  })
+
+  test('refuses a public key under the name of another', () => {
+    const forged = { ...publicOnly(newKey()), kid: 'x' }
+    expect(() => ring.replace([...ring.lives, forged])).toThrow('the public key of x is that of')
+  })
+})
+
+test('noted() gives no time back to a key that somebody ended', () => {
+  const lives: KeyLife[] = [
+    { kid: 'a', publishedAtMs: 0, activeAtMs: 0, lastExpiryMs: 0 },
+    { kid: 'b', publishedAtMs: 0, activeAtMs: 1, lastExpiryMs: 0 },
+  ]
+  const ended = retired(lives, 'a', 2)
+  expect(noted(ended, 'a', 1_000_000)).toBe(ended)
+  expect(noted(lives, 'a', 1_000_000)).not.toBe(lives)
 })

@@ -36,7 +36,7 @@ const STRUCTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   TokenRevocationStatus: { revokedTokens: 'int32', revocationTimestamp: 'time' },
   Reference: { namespace: 'string', name: 'string!' },
   SigningKeySpec: { algorithm: 'string' },
-  SigningKeyStatus: { phase: 'string', publishedTime: 'time', activeTime: 'time', retirementTime: 'time' },
+  SigningKeyStatus: { phase: 'string', publishedTime: 'time', activeTime: 'time', retirementTime: 'time', onThisServer: 'string' },
   SigningKeyRotationSpec: { algorithm: 'string' },
   AccessExplanationSpec: {
     user: 'string',

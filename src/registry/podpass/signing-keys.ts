@@ -58,6 +58,7 @@ export function signingKeys({ keys, folder, retired }: SigningKeysDeps): Resourc
         NAME_COLUMN,
         column('Algorithm', 'How tokens are signed with the key.'),
         column('Phase', 'What the key is good for now.'),
+        column('Here', 'Whether the key itself is on the server that answers, and signs there.'),
         column('Active', 'Since or from when the key signs.'),
         column('Retires', 'When the last token of the key is over, and the key goes.'),
       ],
@@ -65,6 +66,7 @@ export function signingKeys({ keys, folder, retired }: SigningKeysDeps): Resourc
         metadata.name ?? '',
         spec.algorithm ?? '',
         status.phase ?? '',
+        status.onThisServer ?? '<none>',
         status.activeTime ?? '<never>',
         status.retirementTime ?? '<none>',
       ],
@@ -98,9 +100,10 @@ function managed(folder: KeyFolder | undefined): KeyFolder {
 
 function shown(keys: KeySource, folder: KeyFolder | undefined): KubeObject[] {
   if (folder === undefined) return keys.all().map(({ kid, algorithm }) => signingKey(kid, algorithm, { phase: 'Published' }))
-  return folder.ring.list().map(({ kid, algorithm, state, life: { publishedAtMs, activeAtMs, retiredAtMs } }) =>
+  return folder.ring.list().map(({ kid, algorithm, state, isHere, signsHere, life: { publishedAtMs, activeAtMs, retiredAtMs } }) =>
     signingKey(kid, algorithm, {
       phase: state.charAt(0).toUpperCase() + state.slice(1),
+      ...(state !== 'retired' && { onThisServer: signsHere ? 'Signs' : isHere ? 'Present' : 'Missing' }),
       ...(publishedAtMs !== undefined && { publishedTime: rfc3339(publishedAtMs) }),
       ...(activeAtMs !== undefined && { activeTime: rfc3339(activeAtMs) }),
       ...(retiredAtMs !== undefined && { retirementTime: rfc3339(retiredAtMs) }),

@@ -53,15 +53,22 @@ interface Attached {
   afterRevision: number
 }
 
-/** Keys beside the objects, under a prefix of their own: last write wins, and nothing waits for the watch. */
+/** Keys beside the objects, under a prefix of their own: nothing waits for the watch. */
 export interface KeysBeside {
   /** Everything that is there now. */
-  all(): Promise<{ key: string; value: Uint8Array }[]>
-  /** Resolves when etcd has them. An undefined value deletes. */
+  all(): Promise<{ key: string; value: Uint8Array; revision: number }[]>
+  /** Resolves when etcd has them: the last write wins. An undefined value deletes. */
   write(writes: readonly { key: string; value: Uint8Array | undefined }[]): Promise<void>
+  /** Writes the key where it is at `expectedRevision`, or at 0 is not there; else answers what is there. */
+  replace(key: string, value: Uint8Array, expectedRevision: number): Promise<ReplaceOutcome>
   /** Every write from now on, also our own. `lost`: some may have been missed. */
-  follow(listener: { written(writes: readonly { key: string; value: Uint8Array | undefined }[]): void; lost(): void }): () => void
+  follow(listener: {
+    written(writes: readonly { key: string; value: Uint8Array | undefined; revision: number }[]): void
+    lost(): void
+  }): () => void
 }
+
+export type ReplaceOutcome = { ok: true; revision: number } | { ok: false; current: { value: Uint8Array; revision: number } | undefined }
 
 export interface EtcdBackedStore extends Store {
   beside(prefix: string): KeysBeside
@@ -201,13 +208,22 @@ class EtcdStore implements EtcdBackedStore {
     return {
       all: async () => {
         const { kvs } = await this.#rangeOnce({ key: from, rangeEnd: keyAfter(from), limit: 0, revision: 0 })
-        return kvs.map(({ key, value }) => ({ key: key.subarray(from.length).toString(), value }))
+        return kvs.map(({ key, value, modRevision }) => ({ key: key.subarray(from.length).toString(), value, revision: modRevision }))
       },
       write: async (writes) => {
         for (let at = 0; at < writes.length; at += MAX_WRITES) {
           const part = writes.slice(at, at + MAX_WRITES).map(({ key, value }) => ({ key: Buffer.from(prefix + key), value }))
           await this.#transport.write(writeAll, part)
         }
+      },
+      replace: async (key, value, expectedRevision) => {
+        const { succeeded, revision, current } = await this.#transport.write(guardedWrite, {
+          key: Buffer.from(prefix + key),
+          value,
+          expectedRevision,
+        })
+        if (succeeded) return { ok: true, revision }
+        return { ok: false, current: current && { value: current.value, revision: current.modRevision } }
       },
       follow: (listener) => {
         const follower: Follower = { prefix: from, listener }
@@ -321,9 +337,9 @@ class EtcdStore implements EtcdBackedStore {
   #seen(response: WatchResponse): void {
     const events = this.#events(response)
     for (const { prefix, listener } of this.#followers) {
-      const written = response.events.flatMap(({ type, kv: { key, value } }) =>
+      const written = response.events.flatMap(({ type, kv: { key, value, modRevision } }) =>
         prefix.equals(key.subarray(0, prefix.length))
-          ? [{ key: key.subarray(prefix.length).toString(), value: type === 'put' ? value : undefined }]
+          ? [{ key: key.subarray(prefix.length).toString(), value: type === 'put' ? value : undefined, revision: modRevision }]
           : [],
       )
       if (written.length > 0) listener.written(written)
