@@ -344,7 +344,7 @@ async function withOwnCertificate(values: Values, surroundings: Surroundings, da
 }
 
 /** @see pkg/kubeapiserver/options/authentication.go, Validate */
-function checkIssuers(values: Values, problems: string[]): void {
+export function checkIssuers(values: Pick<Values, 'service-account-issuer' | 'service-account-jwks-uri'>, problems: string[]): void {
   const issuers = values['service-account-issuer']
   for (const issuer of issuers) {
     if (issuer === '') problems.push('--service-account-issuer: an issuer cannot be empty')

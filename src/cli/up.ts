@@ -18,10 +18,11 @@ import { command, type Terminal } from './command.ts'
 import { UsageError } from './flags.ts'
 import { runServer } from './runserver.ts'
 import { SERVER_FLAGS } from './serverflags.ts'
-import { emulatedMinorOf } from './serveroptions.ts'
+import { checkIssuers, emulatedMinorOf } from './serveroptions.ts'
 
 const HOST = '127.0.0.1'
 const USUAL_PORT = 6443
+const USUAL_ISSUER = 'https://kubernetes.default.svc'
 /** What pods would reach the API by, beside the loopback address. */
 const SERVER_NAMES = [
   'localhost',
@@ -41,6 +42,12 @@ export const upCommand = command({
     'data-dir': { type: 'string', value: 'folder', default: './.podpass', help: 'Where the store, the keys and the kubeconfig are.' },
     'secure-port': { type: 'int', help: 'The port; the one of the last time, else 6443, else any free one, when not given.' },
     'emulated-version': SERVER_FLAGS['emulated-version'],
+    'service-account-issuer': {
+      ...SERVER_FLAGS['service-account-issuer'],
+      help: `${SERVER_FLAGS['service-account-issuer'].help} ${USUAL_ISSUER} when not given.`,
+    },
+    'service-account-jwks-uri': SERVER_FLAGS['service-account-jwks-uri'],
+    'api-audiences': SERVER_FLAGS['api-audiences'],
     'strict-node-claim': SERVER_FLAGS['strict-node-claim'],
     'legacy-tokens': SERVER_FLAGS['legacy-tokens'],
     'token-ledger': SERVER_FLAGS['token-ledger'],
@@ -55,6 +62,7 @@ export const upCommand = command({
     if (words.length > 0) throw new UsageError(`podpass up takes no ${words[0]}`)
     const problems: string[] = []
     const emulatedMinor = emulatedMinorOf(values['emulated-version'], problems)
+    checkIssuers(values, problems)
     if (values.clock !== 'system' && values.clock !== 'virtual') problems.push(`--clock=${values.clock}: system or virtual`)
     if (problems.length > 0) throw new UsageError(problems.join('\n'))
     const folder = resolve(terminal.cwd, values['data-dir'])
@@ -65,13 +73,21 @@ export const upCommand = command({
       values['secure-port'] ?? freePort([rememberedPort(kubeconfig), USUAL_PORT]),
     ])
     const options = await upOptions(pki, folder, securePort)
-    const serviceAccount = { ...options.serviceAccount, strictNodeClaim: values['strict-node-claim'], ledger: values['token-ledger'] }
+    const [issuers, jwksURI] = [values['service-account-issuer'], values['service-account-jwks-uri']]
+    const serviceAccount = {
+      ...options.serviceAccount,
+      ...(issuers.length > 0 && { issuers }),
+      ...(jwksURI !== undefined && { jwksURI }),
+      strictNodeClaim: values['strict-node-claim'],
+      ledger: values['token-ledger'],
+    }
+    const apiAudiences = values['api-audiences']
     const controllers = { ...options.controllers, legacyTokens: values['legacy-tokens'] }
     let settled = () => Promise.resolve()
     const turnableClock =
       values.clock === 'virtual' ? new VirtualClock({ startMs: systemClock.nowMs(), drain: () => settled() }) : undefined
     const time = turnableClock === undefined ? {} : { clock: turnableClock, turnableClock }
-    return runServer({ ...options, ...time, serviceAccount, controllers, emulatedMinor }, terminal, {
+    return runServer({ ...options, ...time, serviceAccount, apiAudiences, controllers, emulatedMinor }, terminal, {
       onReady(server) {
         settled = server.settled
         writeKubeconfig(kubeconfig, server.url, pki)
