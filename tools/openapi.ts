@@ -14,7 +14,7 @@ import type { TokenIssuer } from '../src/token/issuer.ts'
 /** Resolves with the size of all that was written, in bytes. */
 export async function writeOpenAPI(folder: string): Promise<number> {
   // What resources are called and look like does not depend on who signs and who is believed: neither is ever called here.
-  const neverCalled = { issuer: { apiAudiences: [] } as unknown as TokenIssuer, chain: {} as Authenticator }
+  const neverCalled = { issuer: { apiAudiences: [] } as unknown as TokenIssuer, chain: {} as Authenticator, components: {} }
   const { index, documents } = await packDocuments(buildOpenAPI(servedDefinitions(neverCalled), OPENAPI_INFO))
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, INDEX_FILE), JSON.stringify(index))

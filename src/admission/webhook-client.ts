@@ -6,7 +6,8 @@
  * @module
  */
 import type { WebhookClientConfig } from '../api/types/admissionregistration/v1.ts'
-import { type Address, closeIdle, type PostTarget, post, postAgent, statusText } from '../client/post.ts'
+import type { Address } from '../client/network-error.ts'
+import { closeIdle, type PostTarget, post, postAgent, statusText } from '../client/post.ts'
 
 /** @see apiserver/pkg/util/webhook/client.go, defaultCacheSize */
 const MAX_CLIENTS = 200

@@ -9,7 +9,7 @@ import { quote } from '../api/status.ts'
 import type { Endpoints, Service } from '../api/types/core/v1.ts'
 import type { EndpointSlice } from '../api/types/discovery/v1.ts'
 import type { Cache } from '../cache/cache.ts'
-import type { Address } from '../client/post.ts'
+import type { Address } from '../client/network-error.ts'
 
 const SERVICE_NAME_LABEL = 'kubernetes.io/service-name'
 

@@ -11,11 +11,7 @@ import { isIP } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { quote } from '../api/quote.ts'
 import { systemClock } from '../clock.ts'
-
-export interface Address {
-  host: string
-  port: number
-}
+import { type Address, networkErrorText } from './network-error.ts'
 
 /** Where and as whom. */
 export interface PostTarget {
@@ -117,7 +113,7 @@ export function post(
     sent.on('error', (error: Error & { code?: string }) =>
       reject(
         failed(
-          goText(error, address, sent.socket as TLSSocket | null),
+          networkErrorText(error, address, sent.socket as TLSSocket | null),
           error.code === 'ECONNRESET' && error.message !== 'socket hang up' ? 'reset' : 'other',
           error,
         ),
@@ -135,7 +131,7 @@ export function post(
       response.on('error', (error) =>
         reject(
           new PostError(
-            `unexpected error when reading response body. Please retry. Original error: ${goText(error, address, null)}`,
+            `unexpected error when reading response body. Please retry. Original error: ${networkErrorText(error, address, null)}`,
             'other',
             error,
           ),
@@ -170,43 +166,4 @@ export function statusText({ status: code, headers, body }: Posted): string {
     return said === '' || said === 'unknown' ? 'the server was unable to respond with a content type that the client supports' : said
   if (code >= 500) return `an error on the server (${quote(said)}) has prevented the request from succeeding`
   return `the server responded with the status code ${code} but did not return more information`
-}
-
-const UNKNOWN_AUTHORITY: ReadonlySet<string | undefined> = new Set([
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-])
-
-/** What Go's net and tls packages say where Node says `code`. */
-function goText(
-  error: Error & { code?: string; host?: string; cert?: { subjectaltname?: string } },
-  { host, port }: Address,
-  socket: TLSSocket | null,
-): string {
-  const { code, message } = error
-  const at = `${host.includes(':') ? `[${host}]` : host}:${port}`
-  if (code === 'ECONNREFUSED') return `dial tcp ${at}: connect: connection refused`
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `dial tcp: lookup ${host}: no such host`
-  if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') return `dial tcp ${at}: connect: no route to host`
-  if (code === 'ECONNRESET') return message === 'socket hang up' ? 'EOF' : `read tcp ${at}: read: connection reset by peer`
-  if (code === 'EPROTO' && /wrong version number|packet length/.test(message)) return 'http: server gave HTTP response to HTTPS client'
-  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID')
-    return 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid'
-  if (UNKNOWN_AUTHORITY.has(code)) return 'tls: failed to verify certificate: x509: certificate signed by unknown authority'
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
-    return `tls: failed to verify certificate: x509: ${wrongName(host, error.cert?.subjectaltname ?? '', socket)}`
-  return message
-}
-
-function wrongName(host: string, altNames: string, socket: TLSSocket | null): string {
-  const wanted = typeof socket?.servername === 'string' ? socket.servername : host
-  const kind = isIP(wanted) === 0 ? 'DNS:' : 'IP Address:'
-  const names = altNames.split(', ').flatMap((name) => (name.startsWith(kind) ? [name.slice(kind.length)] : []))
-  if (isIP(wanted) !== 0 && names.length === 0) return `cannot validate certificate for ${wanted} because it doesn't contain any IP SANs`
-  return names.length === 0
-    ? `certificate is not valid for any names, but wanted to match ${wanted}`
-    : `certificate is valid for ${names.join(', ')}, not ${wanted}`
 }

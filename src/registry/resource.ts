@@ -245,11 +245,11 @@ export interface TableDefinition<T extends KubeObject> {
 
 /** Objects that the server keeps elsewhere than in the store. They are read and removed here, never written. */
 export interface Collection {
-  get(key: { namespace: string; name: string }): KubeObject | undefined
+  get(key: { namespace: string; name: string }): KubeObject | undefined | Promise<KubeObject>
   /** In an order that stays, oldest first; of all namespaces when that is `''`. The selector has been checked and is applied by the caller. */
-  list(namespace: string, fieldSelector: string): Iterable<KubeObject>
-  /** Resolves when it is durable. Throws a StatusError when the object may not go. */
-  remove(object: KubeObject): Promise<void>
+  list(namespace: string, fieldSelector: string): Iterable<KubeObject> | Promise<Iterable<KubeObject>>
+  /** Resolves when it is durable. Throws a StatusError when the object may not go. Absent where there is no delete. */
+  remove?(object: KubeObject): Promise<void>
 }
 
 export interface ResourceDefinition<T extends KubeObject = KubeObject> {

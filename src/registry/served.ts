@@ -7,6 +7,7 @@ import type { Authenticator } from '../authentication/authenticator.ts'
 import type { TokenIssuer } from '../token/issuer.ts'
 import { authenticationDefinitions } from './authentication/definitions.ts'
 import { authorizationDefinitions } from './authorization/definitions.ts'
+import { type ComponentChecks, componentStatuses } from './core/componentstatuses.ts'
 import { serviceAccountTokenSubresource } from './core/serviceaccount-token.ts'
 import { definitions } from './definitions.ts'
 import type { ResourceDefinition } from './resource.ts'
@@ -15,6 +16,7 @@ export interface ServedDeps {
   issuer: TokenIssuer
   /** The server's own, which judges the tokens of reviews. */
   chain: Authenticator
+  components: ComponentChecks
 }
 
 /** Groups in upstream's order of preference: an ambiguous name means the first. */
@@ -42,14 +44,19 @@ const GROUP_ORDER = [
   'flowcontrol.apiserver.k8s.io',
 ]
 
-export function servedDefinitions({ issuer, chain }: ServedDeps): ResourceDefinition[] {
+export function servedDefinitions({ issuer, chain, components }: ServedDeps): ResourceDefinition[] {
   const token = serviceAccountTokenSubresource({ issuer })
   const plain = definitions.map((definition) =>
     definition.group === '' && definition.resource === 'serviceaccounts'
       ? { ...definition, subresources: { ...definition.subresources, token } }
       : definition,
   )
-  const all = [...plain, ...authenticationDefinitions({ chain, apiAudiences: issuer.apiAudiences }), ...authorizationDefinitions]
+  const all = [
+    ...plain,
+    componentStatuses(components),
+    ...authenticationDefinitions({ chain, apiAudiences: issuer.apiAudiences }),
+    ...authorizationDefinitions,
+  ]
   const rank = ({ group }: ResourceDefinition) => (GROUP_ORDER.includes(group) ? GROUP_ORDER.indexOf(group) : GROUP_ORDER.length)
   return all.sort((a, b) => rank(a) - rank(b))
 }

@@ -63,6 +63,16 @@ describe('a server', () => {
     expect(ended).toBe(false)
   })
 
+  test('says which parts of the control plane are well', async () => {
+    const { items } = (await it.get('/api/v1/componentstatuses')) as { items?: { metadata: { name: string }; conditions: object[] }[] }
+    const healthy = { type: 'Healthy', status: 'True', message: 'ok' }
+    expect(items?.slice(0, 2)).toEqual([
+      { metadata: { name: 'controller-manager' }, conditions: [healthy] },
+      { metadata: { name: 'etcd-0' }, conditions: [healthy] },
+    ])
+    expect(items?.[2]?.metadata.name).toBe('scheduler')
+  })
+
   test('refuses the token of a deleted account on the very next request', async () => {
     await it.send('POST', '/api/v1/namespaces/a/serviceaccounts', { metadata: { name: 'brief' } })
     await bindToView('a', 'brief')

@@ -52,6 +52,7 @@ import { auditTrail } from './audit.ts'
 import { openAuthorization } from './authorization.ts'
 import { identityName } from './bootstrap/identity-lease.ts'
 import { announce, bootstrap } from './bootstrap.ts'
+import { componentChecks } from './components.ts'
 import { corsFor } from './cors.ts'
 import { Discovery } from './discovery.ts'
 import type { Fairness } from './fairness.ts'
@@ -152,7 +153,10 @@ async function openServer(options: ServerOptions, opened: (() => unknown)[]): Pr
       eventTTLSeconds: options.eventTtlSeconds,
     },
   }
-  const served = enabledDefinitions(servedDefinitions({ issuer, chain }), options.runtimeConfig)
+  const served = enabledDefinitions(
+    servedDefinitions({ issuer, chain, components: componentChecks(store, options.controllers.selection.includes('*')) }),
+    options.runtimeConfig,
+  )
   await registerAll(registry, cache, [
     ...served,
     ...podpassDefinitions({ ...identity, retired: tokensDied, ...(options.turnableClock && { turnableClock: options.turnableClock }) }),

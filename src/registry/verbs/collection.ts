@@ -8,8 +8,8 @@ import { badRequest, conflict, expired, notFound, type Status, success } from '.
 import type { CachedObject } from '../../cache/cache.ts'
 import { type Endpoint, objectKey } from '../endpoint.ts'
 import type { Collection } from '../resource.ts'
-import { admissionRequest, type ListResult, type Result, type StatusResult, type VerbContext } from './context.ts'
-import { deletionOptions } from './delete.ts'
+import type { ListResult, Result, StatusResult, VerbContext } from './context.ts'
+import { admitDeletion, deletionOptions } from './delete.ts'
 import { listOptions } from './list.ts'
 import type { DeleteOptions } from './options.ts'
 import { selection } from './selection.ts'
@@ -17,8 +17,8 @@ import { selection } from './selection.ts'
 /** Objects looked at or encoded before others may go on. */
 const AT_ONCE = 200
 
-export function getOfCollection(context: VerbContext, endpoint: Endpoint, collection: Collection): Result {
-  return { kind: 'object', code: 200, endpoint, object: found(context, endpoint, collection) }
+export async function getOfCollection(context: VerbContext, endpoint: Endpoint, collection: Collection): Promise<Result> {
+  return { kind: 'object', code: 200, endpoint, object: await found(context, endpoint, collection) }
 }
 
 export async function listOfCollection(context: VerbContext, endpoint: Endpoint, collection: Collection): Promise<ListResult> {
@@ -45,7 +45,7 @@ export async function listOfCollection(context: VerbContext, endpoint: Endpoint,
 
 export async function deleteOfCollection(context: VerbContext, endpoint: Endpoint, collection: Collection): Promise<Result> {
   const options = await deletionOptions(context)
-  const object = found(context, endpoint, collection)
+  const object = await found(context, endpoint, collection)
   await remove(context, endpoint, collection, object, options)
   return removed(endpoint, object)
 }
@@ -57,8 +57,8 @@ export async function deleteAllOfCollection(context: VerbContext, endpoint: Endp
   return list
 }
 
-function found({ namespace, name }: VerbContext, endpoint: Endpoint, collection: Collection): KubeObject {
-  const object = collection.get({ namespace, name })
+async function found({ namespace, name }: VerbContext, endpoint: Endpoint, collection: Collection): Promise<KubeObject> {
+  const object = await collection.get({ namespace, name })
   if (object === undefined) throw notFound(endpoint.gr, name)
   return object
 }
@@ -74,16 +74,8 @@ async function remove(
   const wanted = options.preconditions.uid
   if (wanted !== undefined && wanted !== uid)
     throw conflict(endpoint.gr, name, `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${uid ?? ''}`)
-  const admission = admissionRequest(context, endpoint, 'DELETE', {
-    name,
-    object: undefined,
-    oldObject: object,
-    options: options.object,
-    dryRun: options.dryRun,
-  })
-  await context.verbs.admission.admit(admission)
-  await context.verbs.admission.validate(admission)
-  if (!options.dryRun) await collection.remove(object)
+  await admitDeletion(context, endpoint, name, object, options)
+  if (!options.dryRun) await collection.remove?.(object)
 }
 
 function removed(endpoint: Endpoint, object: KubeObject): StatusResult {
@@ -106,7 +98,7 @@ async function* selected(
     fieldSelector,
   })
   let seen = 0
-  for (const object of collection.list(context.namespace, fieldSelector)) {
+  for (const object of await collection.list(context.namespace, fieldSelector)) {
     if (++seen % AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve))
     const cached = standIn(endpoint, object, context.verbs.world.cache.revision)
     yield { cached, matches: (wanted.onlyKey ?? cached.key) === cached.key && wanted.matches?.(cached) !== false }

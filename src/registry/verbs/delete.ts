@@ -72,15 +72,7 @@ async function deleteOnce(context: VerbContext, endpoint: Endpoint, options: Del
   checkPreconditions(endpoint, context.name, object, options)
   const write = writeOf(context, context.name, options.dryRun)
   strategy.checkDelete?.(object, write)
-  const admission = admissionRequest(context, endpoint, 'DELETE', {
-    name: context.name,
-    object: undefined,
-    oldObject: object,
-    options: options.object,
-    dryRun: options.dryRun,
-  })
-  await context.verbs.admission.admit(admission)
-  await context.verbs.admission.validate(admission)
+  await admitDeletion(context, endpoint, context.name, object, options)
 
   const plan = deletionPlan(endpoint, object, options, write)
   if (plan === 'unchanged') return { gone: false, object }
@@ -98,6 +90,19 @@ async function deleteOnce(context: VerbContext, endpoint: Endpoint, options: Del
     return undefined
   }
   return { gone: false, object }
+}
+
+/** Throws when some plugin keeps the object. */
+export async function admitDeletion(
+  context: VerbContext,
+  endpoint: Endpoint,
+  name: string,
+  oldObject: KubeObject,
+  { object: options, dryRun }: DeleteOptions,
+): Promise<void> {
+  const admission = admissionRequest(context, endpoint, 'DELETE', { name, object: undefined, oldObject, options, dryRun })
+  await context.verbs.admission.admit(admission)
+  await context.verbs.admission.validate(admission)
 }
 
 /** Neither in the old way nor in the new. */
