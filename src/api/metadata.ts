@@ -10,6 +10,25 @@ import { labelName, labelValueErrors, type NameErrors, qualifiedNameErrors } fro
 import { quote } from './status.ts'
 import type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from './types/meta/v1.ts'
 
+/** Members of ObjectMeta in Go's order. */
+export const METADATA_MEMBERS = [
+  'name',
+  'generateName',
+  'namespace',
+  'selfLink',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'labels',
+  'annotations',
+  'ownerReferences',
+  'finalizers',
+  'managedFields',
+] as const
+
 /** All keys and values of an object's annotations together, in bytes. */
 const ANNOTATIONS_MAX = 256 * 1024
 const FIELD_MANAGER_MAX = 128

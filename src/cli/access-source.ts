@@ -15,7 +15,7 @@ import { parseYamlDocuments } from '../api/yaml.ts'
 import type { HttpsClient } from '../client/https-client.ts'
 import type { RbacUser } from '../rbac/index.ts'
 import type { Terminal } from './command.ts'
-import { connect, KUBECONFIG_FLAGS, type KubeconfigValues } from './connection.ts'
+import { connect, KUBECONFIG_FLAGS, type KubeconfigValues, reporting } from './connection.ts'
 import { UsageError } from './flags.ts'
 
 export const SOURCE_FLAGS = {
@@ -51,7 +51,24 @@ export interface AccessSource {
   close(): void
 }
 
-export function openSource(values: SourceValues, namespace: string | undefined, terminal: Terminal): AccessSource {
+/** Answers the exit code; what goes wrong on the way is reported as one. */
+export function withSource(
+  values: SourceValues,
+  namespace: string | undefined,
+  terminal: Terminal,
+  ask: (source: AccessSource) => Promise<number>,
+): Promise<number> {
+  return reporting(terminal, async () => {
+    const source = openSource(values, namespace, terminal)
+    try {
+      return await ask(source)
+    } finally {
+      source.close()
+    }
+  })
+}
+
+function openSource(values: SourceValues, namespace: string | undefined, terminal: Terminal): AccessSource {
   if (values.from.length > 0) {
     if (values.kubeconfig !== undefined || values.context !== undefined)
       throw new UsageError('--from reads files: --kubeconfig and --context have no meaning')

@@ -5,9 +5,8 @@
  */
 import { can } from '../analysis/why.ts'
 import { checkedWords, QUESTION_FLAGS, QUESTION_USAGE, questionOf, SUBJECT_FLAGS, subjectGiven } from './access-question.ts'
-import { openSource, SOURCE_FLAGS } from './access-source.ts'
+import { SOURCE_FLAGS, withSource } from './access-source.ts'
 import { command } from './command.ts'
-import { reporting } from './connection.ts'
 import { OUTPUT_FLAG, outputFormat, printAs } from './output.ts'
 import { printable } from './printable.ts'
 
@@ -25,24 +24,19 @@ export const canICommand = command({
   run({ values, words }, terminal) {
     const format = outputFormat(values.output)
     checkedWords(words, values)
-    return reporting(terminal, async () => {
-      const source = openSource(values, values.namespace, terminal)
-      try {
-        const given = subjectGiven(values)
-        const question = await questionOf(words, values, source, terminal)
-        const answer = (await source.review(given, question)) ?? can(await source.model(), given ?? (await source.self()), question)
-        const { allowed, reason } = answer
-        if (!values.quiet)
-          printAs(
-            terminal,
-            format,
-            { allowed, reason, question },
-            () => `${allowed ? 'yes' : 'no'}${allowed || reason === '' ? '' : ` - ${printable(reason)}`}\n`,
-          )
-        return allowed ? 0 : 1
-      } finally {
-        source.close()
-      }
+    return withSource(values, values.namespace, terminal, async (source) => {
+      const given = subjectGiven(values)
+      const question = await questionOf(words, values, source, terminal)
+      const answer = (await source.review(given, question)) ?? can(await source.model(), given ?? (await source.self()), question)
+      const { allowed, reason } = answer
+      if (!values.quiet)
+        printAs(
+          terminal,
+          format,
+          { allowed, reason, question },
+          () => `${allowed ? 'yes' : 'no'}${allowed || reason === '' ? '' : ` - ${printable(reason)}`}\n`,
+        )
+      return allowed ? 0 : 1
     })
   },
 })

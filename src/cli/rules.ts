@@ -7,9 +7,8 @@ import { type SubjectRules, subjectRules } from '../analysis/subject-rules.ts'
 import { SUPERUSERS } from '../analysis/user.ts'
 import { idText, ruleCells } from '../analysis/words.ts'
 import { SUBJECT_FLAGS, subjectGiven } from './access-question.ts'
-import { openSource, SOURCE_FLAGS } from './access-source.ts'
+import { SOURCE_FLAGS, withSource } from './access-source.ts'
 import { command } from './command.ts'
-import { reporting } from './connection.ts'
 import { UsageError } from './flags.ts'
 import { OUTPUT_FLAG, outputFormat, printAs } from './output.ts'
 import { printable } from './printable.ts'
@@ -28,16 +27,11 @@ export const rulesCommand = command({
   run({ values, words }, terminal) {
     const format = outputFormat(values.output)
     if (words.length > 0) throw new UsageError(`podpass rules takes no ${words[0]}`)
-    return reporting(terminal, async () => {
-      const source = openSource(values, undefined, terminal)
-      try {
-        const [model, user] = await Promise.all([source.model(), subjectGiven(values) ?? source.self()])
-        const found = subjectRules(model, user, values.namespace === undefined ? undefined : [values.namespace])
-        printAs(terminal, format, found, () => rulesText(found))
-        return 0
-      } finally {
-        source.close()
-      }
+    return withSource(values, undefined, terminal, async (source) => {
+      const [model, user] = await Promise.all([source.model(), subjectGiven(values) ?? source.self()])
+      const found = subjectRules(model, user, values.namespace === undefined ? undefined : [values.namespace])
+      printAs(terminal, format, found, () => rulesText(found))
+      return 0
     })
   },
 })

@@ -6,9 +6,8 @@
 import type { Holder, WhoCan } from '../analysis/access-model.ts'
 import { idText, questionText, ruleText } from '../analysis/words.ts'
 import { checkedWords, QUESTION_FLAGS, QUESTION_USAGE, questionOf } from './access-question.ts'
-import { openSource, SOURCE_FLAGS } from './access-source.ts'
+import { SOURCE_FLAGS, withSource } from './access-source.ts'
 import { command } from './command.ts'
-import { reporting } from './connection.ts'
 import { OUTPUT_FLAG, outputFormat, printAs } from './output.ts'
 import { printable } from './printable.ts'
 import { tableText } from './table.ts'
@@ -21,16 +20,11 @@ export const whoCanCommand = command({
   run({ values, words }, terminal) {
     const format = outputFormat(values.output)
     checkedWords(words, values)
-    return reporting(terminal, async () => {
-      const source = openSource(values, values.namespace, terminal)
-      try {
-        const [model, question] = await Promise.all([source.model(), questionOf(words, values, source, terminal)])
-        const found = model.whoCan(question)
-        printAs(terminal, format, found, () => whoCanText(found))
-        return 0
-      } finally {
-        source.close()
-      }
+    return withSource(values, values.namespace, terminal, async (source) => {
+      const [model, question] = await Promise.all([source.model(), questionOf(words, values, source, terminal)])
+      const found = model.whoCan(question)
+      printAs(terminal, format, found, () => whoCanText(found))
+      return 0
     })
   },
 })

@@ -6,9 +6,8 @@
 import { type NearMiss, type Why, why } from '../analysis/why.ts'
 import { idText, questionText, ruleText } from '../analysis/words.ts'
 import { checkedWords, QUESTION_FLAGS, QUESTION_USAGE, questionOf, SUBJECT_FLAGS, subjectGiven } from './access-question.ts'
-import { openSource, SOURCE_FLAGS } from './access-source.ts'
+import { SOURCE_FLAGS, withSource } from './access-source.ts'
 import { command } from './command.ts'
-import { reporting } from './connection.ts'
 import { OUTPUT_FLAG, outputFormat, printAs, yamlText } from './output.ts'
 import { printable } from './printable.ts'
 import { tableText } from './table.ts'
@@ -31,31 +30,21 @@ export const whyCommand = command({
   run({ values, words }, terminal) {
     const format = outputFormat(values.output)
     checkedWords(words, values)
-    return reporting(terminal, async () => {
-      const source = openSource(values, values.namespace, terminal)
-      try {
-        const given = subjectGiven(values)
-        const [model, question, user] = await Promise.all([
-          source.model(),
-          questionOf(words, values, source, terminal),
-          given ?? source.self(),
-        ])
-        const found = why(model, user, question)
-        if (values.fix) {
-          terminal.out((found.suggestion?.objects ?? []).map(yamlText).join('---\n'))
-          return 0
-        }
-        const server = await source.review(given, question)
-        printAs(
-          terminal,
-          format,
-          server === undefined ? found : { ...found, server },
-          () => `${whyText(found)}${serverText(found, server)}`,
-        )
+    return withSource(values, values.namespace, terminal, async (source) => {
+      const given = subjectGiven(values)
+      const [model, question, user] = await Promise.all([
+        source.model(),
+        questionOf(words, values, source, terminal),
+        given ?? source.self(),
+      ])
+      const found = why(model, user, question)
+      if (values.fix) {
+        terminal.out((found.suggestion?.objects ?? []).map(yamlText).join('---\n'))
         return 0
-      } finally {
-        source.close()
       }
+      const server = await source.review(given, question)
+      printAs(terminal, format, server === undefined ? found : { ...found, server }, () => `${whyText(found)}${serverText(found, server)}`)
+      return 0
     })
   },
 })

@@ -139,27 +139,26 @@ export function validateLabelSelector(
   ]
 }
 
+export const LABEL_OPERATORS: readonly string[] = ['In', 'NotIn', 'Exists', 'DoesNotExist']
+
+/** Whether an operator on labels has values exactly when it needs them; nothing of operators that are none. */
+export function operatorErrors(operator: string, values: readonly unknown[], field: string): FieldError[] {
+  if ((operator === 'In' || operator === 'NotIn') && values.length === 0)
+    return [required(`${field}.values`, "must be specified when `operator` is 'In' or 'NotIn'")]
+  if ((operator === 'Exists' || operator === 'DoesNotExist') && values.length > 0)
+    return [forbiddenField(`${field}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")]
+  return []
+}
+
 export function validateLabelSelectorRequirement(
   requirement: LabelSelectorRequirement,
   field: string,
   options: LabelSelectorOptions = {},
 ): FieldError[] {
-  const errors: FieldError[] = []
-  const values = requirement.values ?? []
-  switch (requirement.operator) {
-    case 'In':
-    case 'NotIn':
-      if (values.length === 0) errors.push(required(`${field}.values`, "must be specified when `operator` is 'In' or 'NotIn'"))
-      break
-    case 'Exists':
-    case 'DoesNotExist':
-      if (values.length > 0)
-        errors.push(forbiddenField(`${field}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
-      break
-    default:
-      if (options.allowUnknownOperator !== true)
-        errors.push(invalidValue(`${field}.operator`, requirement.operator ?? '', 'not a valid selector operator'))
-  }
+  const { operator = '', values = [] } = requirement
+  const errors = operatorErrors(operator, values, field)
+  if (options.allowUnknownOperator !== true && !LABEL_OPERATORS.includes(operator))
+    errors.push(invalidValue(`${field}.operator`, operator, 'not a valid selector operator'))
   errors.push(...validateLabelName(requirement.key ?? '', `${field}.key`))
   if (options.allowInvalidLabelValue !== true)
     errors.push(...values.flatMap((value, index) => each(`${field}.values[${index}]`, value, labelValueErrors(value))))

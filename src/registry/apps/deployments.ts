@@ -14,15 +14,14 @@ import { semanticEqual } from '../core/pod/semanticequal.ts'
 import { CONTAINERS_COLUMN, containerCells, IMAGES_COLUMN, labelSelectorText } from '../core/pod/templatecells.ts'
 import { podTemplateErrors } from '../core/pod/validation.ts'
 import { type PodValidationOptions, templateOptions } from '../core/pod/validationoptions.ts'
-import { templateWarnings } from '../core/pod/warnings.ts'
 import {
   alwaysRunningErrors,
   atMostErrors,
   decrementErrors,
   nonnegativeErrors,
-  podNameWarnings,
   restoreMember,
   selectorScale,
+  templateChangeWarnings,
   templateLabelErrors,
   workloadSelectorErrors,
 } from '../core/pod/workload.ts'
@@ -61,11 +60,7 @@ export const deployments = define<Deployment>({
       ...deploymentSpecErrors(spec, templateOptions(world, old.template)),
       ...validateImmutable(spec.selector, old.selector, 'spec.selector'),
     ],
-    warnings(deployment, old) {
-      if (old !== undefined && deployment.metadata?.generation === old.metadata?.generation) return []
-      const warnings = templateWarnings(deployment.spec?.template, 'spec.template')
-      return old === undefined ? [...podNameWarnings(deployment), ...warnings] : warnings
-    },
+    warnings: templateChangeWarnings,
     specChanged: isChanged,
     allowUnconditionalUpdate: true,
     resetFields: ['status'],

@@ -7,26 +7,24 @@
 
 import type { FieldError } from '../../api/field.ts'
 import { subdomainName } from '../../api/names.ts'
-import type { ReplicaSet, ReplicaSetSpec, ReplicaSetStatus } from '../../api/types/apps/v1.ts'
+import type { ReplicaSet, ReplicaSetSpec } from '../../api/types/apps/v1.ts'
 import { podTemplateDefaults } from '../core/pod/defaults.ts'
 import { dropDisabledTemplateFields } from '../core/pod/disabledfields.ts'
+import { REPLICAS_FIELD, replicasStatusErrors, replicasTable } from '../core/pod/replicas.ts'
 import { semanticEqual } from '../core/pod/semanticequal.ts'
-import { CONTAINERS_COLUMN, containerCells, IMAGES_COLUMN, selectorCell } from '../core/pod/templatecells.ts'
+import { selectorCell } from '../core/pod/templatecells.ts'
 import { podTemplateErrors } from '../core/pod/validation.ts'
 import { type PodValidationOptions, templateOptions } from '../core/pod/validationoptions.ts'
-import { templateWarnings } from '../core/pod/warnings.ts'
 import {
   alwaysRunningErrors,
-  atMostErrors,
   nonnegativeErrors,
-  podNameWarnings,
   restoreMember,
   selectorScale,
+  templateChangeWarnings,
   templateLabelErrors,
   workloadSelectorErrors,
 } from '../core/pod/workload.ts'
 import { ALL_VERBS, define } from '../resource.ts'
-import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell, wideColumn } from '../table-cells.ts'
 import { validateImmutable } from '../validation.ts'
 
 const DOC = 'doc:io.k8s.api.apps.v1.ReplicaSet'
@@ -64,40 +62,13 @@ export const replicaSets = define<ReplicaSet>({
       ...replicaSetSpecErrors(spec, templateOptions(world, old.template)),
       ...validateImmutable(spec.selector, old.selector, 'spec.selector'),
     ],
-    warnings(replicaSet, old) {
-      if (old !== undefined && replicaSet.metadata?.generation === old.metadata?.generation) return []
-      const warnings = templateWarnings(replicaSet.spec?.template, 'spec.template')
-      return old === undefined ? [...podNameWarnings(replicaSet), ...warnings] : warnings
-    },
+    warnings: templateChangeWarnings,
     specChanged: isChanged,
     allowUnconditionalUpdate: true,
     resetFields: ['status'],
   },
-  fields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
-  table: {
-    columns: () => [
-      NAME_COLUMN,
-      column('Desired', `${DOC}Spec.replicas`, { type: 'integer' }),
-      column('Current', `${DOC}Status.replicas`, { type: 'integer' }),
-      column('Ready', `${DOC}Status.readyReplicas`, { type: 'integer' }),
-      AGE_COLUMN,
-      CONTAINERS_COLUMN,
-      IMAGES_COLUMN,
-      wideColumn('Selector', `${DOC}Spec.selector`),
-    ],
-    cells(replicaSet, { nowMs }) {
-      const { spec = {}, status = {} } = replicaSet
-      return [
-        nameCell(replicaSet),
-        spec.replicas ?? 0,
-        status.replicas ?? 0,
-        status.readyReplicas ?? 0,
-        ageCell(replicaSet, nowMs),
-        ...containerCells(spec.template),
-        selectorCell(spec.selector),
-      ]
-    },
-  },
+  fields: REPLICAS_FIELD,
+  table: replicasTable<ReplicaSet>(DOC, ({ spec }) => selectorCell(spec?.selector)),
   subresources: {
     scale: selectorScale<ReplicaSet>(),
     status: {
@@ -105,7 +76,7 @@ export const replicaSets = define<ReplicaSet>({
       verbs: ['get', 'patch', 'update'],
       strategy: {
         prepareForUpdate: (replicaSet, old) => restoreMember(replicaSet, old, 'spec'),
-        validateUpdate: ({ status = {} }) => replicaSetStatusErrors(status),
+        validateUpdate: ({ status = {} }) => replicasStatusErrors(status, ['terminatingReplicas']),
         allowUnconditionalUpdate: true,
         resetFields: ['spec'],
       },
@@ -126,23 +97,5 @@ function replicaSetSpecErrors(spec: ReplicaSetSpec, options: PodValidationOption
     ...templateLabelErrors(template, selector, 'spec.template'),
     ...podTemplateErrors(template, 'spec.template', options),
     ...alwaysRunningErrors(template, 'spec.template', 'ReplicaSet'),
-  ]
-}
-
-function replicaSetStatusErrors(status: ReplicaSetStatus): FieldError[] {
-  const field = 'status'
-  const { replicas = 0, readyReplicas = 0 } = status
-  return [
-    ...nonnegativeErrors(
-      status,
-      ['replicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas', 'observedGeneration', 'terminatingReplicas'],
-      field,
-    ),
-    ...atMostErrors(status, ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'], {
-      most: replicas,
-      field,
-      text: 'cannot be greater than status.replicas',
-    }),
-    ...atMostErrors(status, ['availableReplicas'], { most: readyReplicas, field, text: 'cannot be greater than readyReplicas' }),
   ]
 }

@@ -4,7 +4,8 @@
  * @see pkg/apis/authorization/validation/validation.go
  * @module
  */
-import { type FieldError, forbiddenField, invalidValue, required } from '../../api/field.ts'
+import { type FieldError, invalidValue, required } from '../../api/field.ts'
+import { METADATA_MEMBERS } from '../../api/metadata.ts'
 import type {
   FieldSelectorAttributes,
   NonResourceAttributes,
@@ -14,26 +15,7 @@ import type {
 } from '../../api/types/authorization/v1.ts'
 import type { FieldSelectorRequirement, ObjectMeta } from '../../api/types/meta/v1.ts'
 import { goStruct } from '../go-struct.ts'
-import { validateLabelSelectorRequirement } from '../validation.ts'
-
-/** Members of ObjectMeta in Go's order, as it prints them. */
-const METADATA = [
-  'name',
-  'generateName',
-  'namespace',
-  'selfLink',
-  'uid',
-  'resourceVersion',
-  'generation',
-  'creationTimestamp',
-  'deletionTimestamp',
-  'deletionGracePeriodSeconds',
-  'labels',
-  'annotations',
-  'ownerReferences',
-  'finalizers',
-  'managedFields',
-] as const
+import { operatorErrors, validateLabelSelectorRequirement } from '../validation.ts'
 
 const MANAGED_FIELDS = ['manager', 'operation', 'apiVersion', 'time', 'fieldsType', 'fieldsV1', 'subresource'] as const
 
@@ -112,13 +94,7 @@ function validateForm({ rawSelector = '', requirements = [] }: FieldSelectorAttr
 function validateFieldRequirement({ key = '', operator = '', values = [] }: FieldSelectorRequirement, field: string): FieldError[] {
   const errors: FieldError[] = []
   if (key === '') errors.push(required(`${field}.key`, 'must be specified'))
-  if ((operator === 'In' || operator === 'NotIn') && values.length === 0) {
-    errors.push(required(`${field}.values`, "must be specified when `operator` is 'In' or 'NotIn'"))
-  }
-  if ((operator === 'Exists' || operator === 'DoesNotExist') && values.length > 0) {
-    errors.push(forbiddenField(`${field}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
-  }
-  return errors
+  return [...errors, ...operatorErrors(operator, values, field)]
 }
 
 function printedPath(attributes: NonResourceAttributes): unknown {
@@ -131,11 +107,13 @@ function isSet(value: unknown): boolean {
 }
 
 function hasMetadata(metadata: ObjectMeta, namespaceAllowed: boolean): boolean {
-  return METADATA.some((member) => member !== 'managedFields' && !(namespaceAllowed && member === 'namespace') && isSet(metadata[member]))
+  return METADATA_MEMBERS.some(
+    (member) => member !== 'managedFields' && !(namespaceAllowed && member === 'namespace') && isSet(metadata[member]),
+  )
 }
 
 function printedMetadata(metadata: ObjectMeta): unknown {
-  const printed = ordered(METADATA, metadata)
+  const printed = ordered(METADATA_MEMBERS, metadata)
   for (const member of ['labels', 'annotations'] as const)
     if (printed[member] !== undefined) printed[member] = sorted(printed[member] as Record<string, string>)
   if (metadata.managedFields !== undefined && metadata.managedFields.length > 0)

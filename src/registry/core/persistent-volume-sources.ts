@@ -8,7 +8,6 @@
 import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '../../api/field.ts'
 import { labelName } from '../../api/names.ts'
 import type {
-  AzureDiskVolumeSource,
   FCVolumeSource,
   ISCSIPersistentVolumeSource,
   PersistentVolumeSpec,
@@ -17,7 +16,7 @@ import type {
 } from '../../api/types/core/v1.ts'
 import { byteLength, each, rangeErrors, validateDNS1123Label, validateDNS1123Subdomain } from '../validation.ts'
 import { backstepErrors } from './pod/paths.ts'
-import { csiDriverNameErrors } from './pod/volumes.ts'
+import { azureDiskErrors, csiDriverNameErrors } from './pod/volumes.ts'
 
 const HOST_PATH_TYPES = ['', 'BlockDevice', 'CharDevice', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate', 'Socket']
 const PARTITION = 'must be between 1 and 255, inclusive'
@@ -84,7 +83,7 @@ const SOURCES: readonly { member: keyof PersistentVolumeSpec; path?: string; jud
   { member: 'vsphereVolume', judge: (source, field) => needs(source, field, 'volumePath') },
   { member: 'photonPersistentDisk', judge: (source, field) => needs(source, field, 'pdID') },
   { member: 'portworxVolume', judge: (source, field) => needs(source, field, 'volumeID') },
-  { member: 'azureDisk', judge: azureDisk },
+  { member: 'azureDisk', judge: azureDiskErrors },
   { member: 'scaleIO', judge: (source, field) => needs(source, field, 'gateway', 'system', 'volumeName') },
   { member: 'local', judge: ({ path }, field) => (path ? backstepErrors(path, `${field}.path`) : [required(`${field}.path`)]) },
   { member: 'storageos', judge: storageOS },
@@ -197,29 +196,6 @@ function reservedOptions(options: Readonly<Record<string, string>> | undefined, 
     const reserved = namespace.endsWith('.kubernetes.io') || namespace.endsWith('.k8s.io')
     return reserved ? [invalidValue(`${field}[${key}]`, key, 'kubernetes.io and k8s.io namespaces are reserved')] : []
   })
-}
-
-function azureDisk({ diskName, diskURI = '', cachingMode, kind }: AzureDiskVolumeSource, field: string): FieldError[] {
-  const errors: FieldError[] = []
-  if (!diskName) errors.push(required(`${field}.diskName`))
-  if (diskURI === '') errors.push(required(`${field}.diskURI`))
-  if (cachingMode !== undefined && !['None', 'ReadOnly', 'ReadWrite'].includes(cachingMode))
-    errors.push(notSupported(`${field}.cachingMode`, cachingMode, ['None', 'ReadOnly', 'ReadWrite']))
-  if (kind !== undefined && !['Dedicated', 'Managed', 'Shared'].includes(kind))
-    errors.push(notSupported(`${field}.kind`, kind, ['Dedicated', 'Managed', 'Shared']))
-  if (kind === 'Managed' && !diskURI.startsWith('/subscriptions/')) {
-    errors.push(
-      notSupported(`${field}.diskURI`, diskURI, [
-        '/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}',
-      ]),
-    )
-  }
-  if (kind !== undefined && kind !== 'Managed' && !diskURI.startsWith('https://')) {
-    errors.push(
-      notSupported(`${field}.diskURI`, diskURI, ['https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd']),
-    )
-  }
-  return errors
 }
 
 function storageOS(source: { volumeName?: string; volumeNamespace?: string; secretRef?: SecretReference }, field: string): FieldError[] {

@@ -8,17 +8,18 @@
 import { type FieldError, invalidValue, notFoundField, required } from '../../api/field.ts'
 import { selectorFromLabels } from '../../api/labels.ts'
 import { subdomainName } from '../../api/names.ts'
-import type { ReplicationController, ReplicationControllerSpec, ReplicationControllerStatus } from '../../api/types/core/v1.ts'
+import type { ReplicationController, ReplicationControllerSpec } from '../../api/types/core/v1.ts'
 import { ALL_VERBS, define } from '../resource.ts'
-import { AGE_COLUMN, ageCell, column, labelsCell, NAME_COLUMN, nameCell, wideColumn } from '../table-cells.ts'
+import { labelsCell } from '../table-cells.ts'
 import { podTemplateDefaults } from './pod/defaults.ts'
 import { dropDisabledTemplateFields } from './pod/disabledfields.ts'
+import { REPLICAS_FIELD, replicasStatusErrors, replicasTable } from './pod/replicas.ts'
 import { semanticEqual } from './pod/semanticequal.ts'
-import { CONTAINERS_COLUMN, containerCells, IMAGES_COLUMN, labelSelectorText } from './pod/templatecells.ts'
+import { labelSelectorText } from './pod/templatecells.ts'
 import { podTemplateErrors } from './pod/validation.ts'
 import { type PodValidationOptions, templateOptions } from './pod/validationoptions.ts'
 import { templateWarnings } from './pod/warnings.ts'
-import { alwaysRunningErrors, atMostErrors, goMap, nonnegativeErrors, podNameWarnings, restoreMember, scaleView } from './pod/workload.ts'
+import { alwaysRunningErrors, goMap, nonnegativeErrors, podNameWarnings, restoreMember, scaleView } from './pod/workload.ts'
 
 const DOC = 'doc:io.k8s.api.core.v1.ReplicationController'
 const NON_CONVERTIBLE = 'non-convertible.kubernetes.io'
@@ -61,31 +62,8 @@ export const replicationControllers = define<ReplicationController>({
     defaultPropagation: 'Orphan',
     resetFields: ['status'],
   },
-  fields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
-  table: {
-    columns: () => [
-      NAME_COLUMN,
-      column('Desired', `${DOC}Spec.replicas`, { type: 'integer' }),
-      column('Current', `${DOC}Status.replicas`, { type: 'integer' }),
-      column('Ready', `${DOC}Status.readyReplicas`, { type: 'integer' }),
-      AGE_COLUMN,
-      CONTAINERS_COLUMN,
-      IMAGES_COLUMN,
-      wideColumn('Selector', `${DOC}Spec.selector`),
-    ],
-    cells(controller, { nowMs }) {
-      const { spec = {}, status = {} } = controller
-      return [
-        nameCell(controller),
-        spec.replicas ?? 0,
-        status.replicas ?? 0,
-        status.readyReplicas ?? 0,
-        ageCell(controller, nowMs),
-        ...containerCells(spec.template),
-        labelsCell(spec.selector),
-      ]
-    },
-  },
+  fields: REPLICAS_FIELD,
+  table: replicasTable<ReplicationController>(DOC, ({ spec }) => labelsCell(spec?.selector)),
   subresources: {
     scale: scaleView<ReplicationController>(({ spec }) => labelSelectorText({ matchLabels: spec?.selector })),
     status: {
@@ -93,7 +71,7 @@ export const replicationControllers = define<ReplicationController>({
       verbs: ['get', 'patch', 'update'],
       strategy: {
         prepareForUpdate: (controller, old) => restoreMember(controller, old, 'spec'),
-        validateUpdate: ({ status = {} }) => statusErrors(status),
+        validateUpdate: ({ status = {} }) => replicasStatusErrors(status),
         allowUnconditionalUpdate: true,
         resetFields: ['spec'],
       },
@@ -150,20 +128,6 @@ function nonConvertibleErrors(controller: ReplicationController, old: Replicatio
     if (semanticEqual(selector, old.spec?.selector, 'selector')) return []
     return [invalidValue('spec.selector', goMap(selector), 'cannot update non-convertible selector')]
   })
-}
-
-function statusErrors(status: ReplicationControllerStatus): FieldError[] {
-  const field = 'status'
-  const { replicas = 0, readyReplicas = 0 } = status
-  return [
-    ...nonnegativeErrors(status, ['replicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas', 'observedGeneration'], field),
-    ...atMostErrors(status, ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'], {
-      most: replicas,
-      field,
-      text: 'cannot be greater than status.replicas',
-    }),
-    ...atMostErrors(status, ['availableReplicas'], { most: readyReplicas, field, text: 'cannot be greater than readyReplicas' }),
-  ]
 }
 
 function isEmpty(labels: Readonly<Record<string, string>> | undefined): boolean {

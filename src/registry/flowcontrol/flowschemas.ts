@@ -6,7 +6,7 @@
  * @module
  */
 
-import { duplicate, type FieldError, forbiddenField, invalidValue, notSupported, required } from '../../api/field.ts'
+import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '../../api/field.ts'
 import { dns1123SubdomainErrors, labelName, subdomainName } from '../../api/names.ts'
 import type {
   FlowSchema,
@@ -16,9 +16,9 @@ import type {
   Subject,
 } from '../../api/types/flowcontrol/v1.ts'
 import { ALL_VERBS, define } from '../resource.ts'
-import { keepMetadata } from '../status-metadata.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
 import { each, semanticEqual } from '../validation.ts'
+import { conditionsStatus, validateConditionTypes } from './conditions-status.ts'
 import { MANDATORY_FLOW_SCHEMAS } from './mandatory.ts'
 
 const DEFAULT_PRECEDENCE = 1000
@@ -77,36 +77,8 @@ export const flowSchemas = define<FlowSchema>({
       (flow.status?.conditions ?? []).find(({ type }) => type === 'Dangling')?.status ?? '?',
     ],
   },
-  subresources: {
-    status: {
-      type: 'object',
-      verbs: ['get', 'patch', 'update'],
-      strategy: {
-        prepareForUpdate(flow, old) {
-          flow.spec = old.spec
-          keepMetadata(flow, old)
-        },
-        validateUpdate: validateConditionTypes,
-        resetFields: ['metadata', 'spec'],
-      },
-    },
-  },
+  subresources: { status: conditionsStatus<FlowSchema>() },
 })
-
-/** Conditions of flow schemas and priority levels: one of each type. */
-export function validateConditionTypes({
-  status = {},
-}: {
-  status?: { conditions?: readonly { type?: string | undefined }[] | undefined } | undefined
-}): FieldError[] {
-  const seen = new Set<string>()
-  return (status.conditions ?? []).flatMap(({ type = '' }, index) => {
-    const field = `status.conditions[${index}].type`
-    const repeated = seen.has(type) ? [duplicate(field, type)] : []
-    seen.add(type)
-    return type === '' ? [...repeated, required(field)] : repeated
-  })
-}
 
 function validateFlowSchema(flow: FlowSchema): FieldError[] {
   const { spec = {} } = flow

@@ -17,10 +17,9 @@ import type {
   QueuingConfiguration,
 } from '../../api/types/flowcontrol/v1.ts'
 import { ALL_VERBS, define } from '../resource.ts'
-import { keepMetadata } from '../status-metadata.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
 import { semanticEqual } from '../validation.ts'
-import { validateConditionTypes } from './flowschemas.ts'
+import { conditionsStatus, validateConditionTypes } from './conditions-status.ts'
 import { MANDATORY_PRIORITY_LEVELS } from './mandatory.ts'
 
 const PRESERVE_ZERO = 'flowcontrol.k8s.io/v1beta3-preserve-zero-concurrency-shares'
@@ -92,20 +91,7 @@ export const priorityLevelConfigurations = define<PriorityLevelConfiguration>({
       ]
     },
   },
-  subresources: {
-    status: {
-      type: 'object',
-      verbs: ['get', 'patch', 'update'],
-      strategy: {
-        prepareForUpdate(level, old) {
-          level.spec = old.spec
-          keepMetadata(level, old)
-        },
-        validateUpdate: validateConditionTypes,
-        resetFields: ['metadata', 'spec'],
-      },
-    },
-  },
+  subresources: { status: conditionsStatus<PriorityLevelConfiguration>() },
 })
 
 function validateLevel(level: PriorityLevelConfiguration): FieldError[] {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type FieldError, forbiddenField, invalidValue, required } from '../../../api/field.ts'
+import { type FieldError, invalidValue, required } from '../../../api/field.ts'
 import { dns1123LabelErrors, labelValueErrors, subdomainName } from '../../../api/names.ts'
 import type {
   Affinity,
@@ -16,7 +16,7 @@ import type {
   PodAffinity,
   PodAffinityTerm,
 } from '../../../api/types/core/v1.ts'
-import { each, validateLabelName, validateLabelSelector } from '../../validation.ts'
+import { each, LABEL_OPERATORS, operatorErrors, validateLabelName, validateLabelSelector } from '../../validation.ts'
 import { goNodeSelectorTerm } from './gostructs.ts'
 import { semanticEqual } from './semanticequal.ts'
 import { labelKeysErrors } from './topologyspread.ts'
@@ -104,24 +104,10 @@ function nodeRequirementErrors(
   field: string,
   allowInvalidLabelValue: boolean,
 ): FieldError[] {
-  const errors: FieldError[] = []
-  switch (operator) {
-    case 'In':
-    case 'NotIn':
-      if (values.length === 0) errors.push(required(`${field}.values`, "must be specified when `operator` is 'In' or 'NotIn'"))
-      break
-    case 'Exists':
-    case 'DoesNotExist':
-      if (values.length > 0)
-        errors.push(forbiddenField(`${field}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
-      break
-    case 'Gt':
-    case 'Lt':
-      if (values.length !== 1) errors.push(required(`${field}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"))
-      break
-    default:
-      errors.push(invalidValue(`${field}.operator`, operator, 'not a valid selector operator'))
-  }
+  const errors = operatorErrors(operator, values, field)
+  if (operator === 'Gt' || operator === 'Lt') {
+    if (values.length !== 1) errors.push(required(`${field}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"))
+  } else if (!LABEL_OPERATORS.includes(operator)) errors.push(invalidValue(`${field}.operator`, operator, 'not a valid selector operator'))
   errors.push(...validateLabelName(key, `${field}.key`))
   if (!allowInvalidLabelValue)
     for (const [index, value] of values.entries()) errors.push(...each(`${field}.values[${index}]`, value, labelValueErrors(value)))

@@ -6,7 +6,7 @@
  */
 
 import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '../../../api/field.ts'
-import { validateAnnotations, validateLabels } from '../../../api/metadata.ts'
+import { METADATA_MEMBERS, validateAnnotations, validateLabels } from '../../../api/metadata.ts'
 import { dns1123LabelErrors, dns1123SubdomainErrors, subdomainName } from '../../../api/names.ts'
 import type {
   PersistentVolumeClaimSpec,
@@ -56,21 +56,8 @@ export function claimTemplateErrors({ metadata = {}, spec = {} }: PersistentVolu
     ...validateAnnotations(metadata.annotations, `${field}.metadata.annotations`),
     ...validateLabels(metadata.labels, `${field}.metadata.labels`),
   ]
-  for (const member of [
-    'name',
-    'generateName',
-    'namespace',
-    'selfLink',
-    'uid',
-    'resourceVersion',
-    'generation',
-    'creationTimestamp',
-    'deletionTimestamp',
-    'deletionGracePeriodSeconds',
-    'ownerReferences',
-    'finalizers',
-    'managedFields',
-  ] as const) {
+  for (const member of METADATA_MEMBERS) {
+    if (member === 'labels' || member === 'annotations') continue
     const value = metadata[member]
     if (value !== undefined && value !== null && value !== '' && value !== 0)
       errors.push(forbiddenField(`${field}.metadata.${member === 'uid' ? 'uID' : member}`, 'cannot be set'))

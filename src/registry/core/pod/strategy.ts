@@ -4,9 +4,10 @@
  * @see pkg/registry/core/pod/strategy.go
  * @module
  */
+
 import { subdomainName } from '../../../api/names.ts'
 import type { Container, Pod, PodAffinityTerm, TopologySpreadConstraint } from '../../../api/types/core/v1.ts'
-import type { LabelSelector, ObjectMeta } from '../../../api/types/meta/v1.ts'
+import type { LabelSelector } from '../../../api/types/meta/v1.ts'
 import type { ObjectSubresource, Strategy } from '../../resource.ts'
 import { applyAppArmorAnnotations } from './apparmor.ts'
 import { updatePodCondition } from './conditions.ts'
@@ -19,6 +20,7 @@ import { ephemeralContainersUpdateErrors, podStatusUpdateErrors } from './update
 import { podCreateErrors, podUpdateErrors } from './validation.ts'
 import { podOptions } from './validationoptions.ts'
 import { podWarnings, statusAddressWarnings } from './warnings.ts'
+import { restoreMember } from './workload.ts'
 
 export const podStrategy: Strategy<Pod> = {
   validateName: subdomainName,
@@ -133,11 +135,6 @@ function restoreMetadata(pod: Pod, old: Pod): void {
 
 function isSpecChanged(pod: Pod, old: Pod): boolean {
   return !semanticEqual(pod.spec, old.spec)
-}
-
-function restoreMember(metadata: ObjectMeta, old: ObjectMeta, member: keyof ObjectMeta): void {
-  if (old[member] === undefined) delete metadata[member]
-  else metadata[member] = old[member] as never
 }
 
 /** Old kubelets know nothing of observed generations: what a status write leaves out stays. */

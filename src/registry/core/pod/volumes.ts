@@ -320,7 +320,7 @@ function flexVolumeErrors(flex: FlexVolumeSource, field: string): FieldError[] {
   return errors
 }
 
-function azureDiskErrors(disk: AzureDiskVolumeSource, field: string): FieldError[] {
+export function azureDiskErrors(disk: AzureDiskVolumeSource, field: string): FieldError[] {
   const { diskURI = '', cachingMode, kind } = disk
   const errors = requiredMembers(disk, ['diskName', 'diskURI'], field)
   const cachingModes = ['None', 'ReadOnly', 'ReadWrite']

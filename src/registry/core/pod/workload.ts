@@ -14,6 +14,7 @@ import type { LabelSelector } from '../../../api/types/meta/v1.ts'
 import type { ViewSubresource } from '../../resource.ts'
 import { validateLabelSelector, validateNonnegative } from '../../validation.ts'
 import { labelSelectorText } from './templatecells.ts'
+import { templateWarnings } from './warnings.ts'
 
 /** The selector of a workload is required, and selects something. `kind` is the word that upstream uses. */
 export function workloadSelectorErrors(selector: LabelSelector | undefined, field: string, kind: string): FieldError[] {
@@ -87,6 +88,16 @@ export function podNameWarnings(object: KubeObject): string[] {
   return [
     `metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: [${texts.join(' ')}]`,
   ]
+}
+
+/** Warnings about the template and what becomes of it; none where an update left the spec as it was. */
+export function templateChangeWarnings(
+  object: KubeObject & { spec?: { template?: PodTemplateSpec | undefined } | undefined },
+  old: KubeObject | undefined,
+): string[] {
+  if (old !== undefined && object.metadata?.generation === old.metadata?.generation) return []
+  const warnings = templateWarnings(object.spec?.template, 'spec.template')
+  return old === undefined ? [...podNameWarnings(object), ...warnings] : warnings
 }
 
 /** A map as Go prints it: sorted by key, null when there is none. */
