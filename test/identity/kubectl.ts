@@ -29,6 +29,8 @@ export interface World extends Kubectl {
 
 export interface Kubectl {
   kubectl(...args: string[]): Promise<Ran>
+  /** With environment variables beside KUBECONFIG. */
+  kubectlWith(variables: Record<string, string>, ...args: string[]): Promise<Ran>
   /** With a manifest on its standard input, as in a here-document. */
   kubectlFed(manifest: string | object, ...args: string[]): Promise<Ran>
   apply(manifest: string | object): Promise<Ran>
@@ -40,9 +42,11 @@ export function kubectlFor(kubeconfig: string): Kubectl {
   const env = { KUBECONFIG: kubeconfig }
   const kubectlFed: Kubectl['kubectlFed'] = (manifest, ...args) =>
     run('kubectl', args, { env, stdin: typeof manifest === 'string' ? manifest : JSON.stringify(manifest) })
-  const kubectl: Kubectl['kubectl'] = (...args) => run('kubectl', args, { env })
+  const kubectlWith: Kubectl['kubectlWith'] = (variables, ...args) => run('kubectl', args, { env: { ...env, ...variables } })
+  const kubectl: Kubectl['kubectl'] = (...args) => kubectlWith({}, ...args)
   return {
     kubectl,
+    kubectlWith,
     kubectlFed,
     apply: (manifest) => kubectlFed(manifest, 'apply', '-f', '-'),
     async json(...args) {
