@@ -9,7 +9,7 @@ import type { KubeObject } from '../api/object.ts'
 
 /**
  * One state of one object. `bytes` is its JSON as served, in this layout, on which everybody relies:
- * `{"kind":K,"apiVersion":V,"metadata":{"resourceVersion":"N",…},…}` without a newline at the end.
+ * `{"kind":K,"apiVersion":V,"metadata":{…,"resourceVersion":"N",…},…}` without a newline at the end.
  */
 export interface CachedObject {
   /** `namespace/name`, or `name` for cluster-scoped resources. */

@@ -5,10 +5,18 @@ const stored = (text: string) => Buffer.from(text)
 const canonical = (text: string, revision = 42) => String(layoutCodec().canonical(stored(text), revision))
 
 describe('layout', () => {
-  test('the resourceVersion becomes the first member of the metadata', () => {
-    expect(canonical('{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a"},"spec":{}}')).toBe(
-      '{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"42","name":"a"},"spec":{}}',
-    )
+  test.each([
+    ['{"name":"a"}', '{"name":"a","resourceVersion":"42"}'],
+    ['{"name":"a","namespace":"b","uid":"c"}', '{"name":"a","namespace":"b","uid":"c","resourceVersion":"42"}'],
+    [
+      '{"name":"a","generateName":"a-","uid":"c","generation":1,"ownerReferences":[{"uid":"d"}]}',
+      '{"name":"a","generateName":"a-","uid":"c","resourceVersion":"42","generation":1,"ownerReferences":[{"uid":"d"}]}',
+    ],
+    ['{"labels":{"uid":"x"}}', '{"resourceVersion":"42","labels":{"uid":"x"}}'],
+    ['{"name":"a\\"b","uid":"c"}', '{"resourceVersion":"42","name":"a\\"b","uid":"c"}'],
+  ])('the resourceVersion stands in the metadata where Go writes it: %s', (metadata, want) => {
+    const object = (text: string) => `{"kind":"Pod","apiVersion":"v1","metadata":${text},"spec":{}}`
+    expect(canonical(object(metadata))).toBe(object(want))
   })
 
   test('empty metadata gets no comma', () => {
@@ -19,7 +27,7 @@ describe('layout', () => {
 
   test('the newline that kube-apiserver writes is dropped', () => {
     expect(canonical('{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a"}}\n')).toBe(
-      '{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"42","name":"a"}}',
+      '{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a","resourceVersion":"42"}}',
     )
   })
 
@@ -27,14 +35,14 @@ describe('layout', () => {
     ['another order', '{"metadata":{"name":"a"},"apiVersion":"v1","kind":"Pod"}'],
     ['blanks', '{ "kind": "Pod", "apiVersion": "v1", "metadata": {"name": "a"} }'],
   ])('a value in another layout is written anew: %s', (_, text) => {
-    expect(canonical(text)).toBe('{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"42","name":"a"}}')
+    expect(canonical(text)).toBe('{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a","resourceVersion":"42"}}')
   })
 
   test('protobuf is read by whoever can', () => {
     const value = Buffer.concat([PROTOBUF_MAGIC, Buffer.from('whatever')])
     const decodeForeign = () => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a', resourceVersion: '' } })
     expect(String(layoutCodec({ decodeForeign }).canonical(value, 7))).toBe(
-      '{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"7","name":"a"}}',
+      '{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a","resourceVersion":"7"}}',
     )
     expect(() => layoutCodec().canonical(value, 7)).toThrow(TypeError)
   })
@@ -49,7 +57,7 @@ describe('layout', () => {
 
   test('a list item is the tail of the same bytes', () => {
     const bytes = Buffer.from(canonical('{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a"},"spec":{}}'))
-    expect(`{${itemBytes({ bytes, metadataAt: metadataOffset(bytes) })}`).toBe('{"metadata":{"resourceVersion":"42","name":"a"},"spec":{}}')
+    expect(`{${itemBytes({ bytes, metadataAt: metadataOffset(bytes) })}`).toBe('{"metadata":{"name":"a","resourceVersion":"42"},"spec":{}}')
     expect(String(itemBytes({ bytes }))).toBe(String(itemBytes({ bytes, metadataAt: metadataOffset(bytes) })))
   })
 

@@ -2,8 +2,8 @@
  * How an object lies in the store and in the cache.
  *
  * Stored: `{"kind":K,"apiVersion":V,"metadata":{…},…}` without a resourceVersion, because the revision is known only when it is written.
- * Cached and served: the same with `"resourceVersion":"N",` as the first member of the metadata. Because kind and apiVersion come first,
- * the list item (which has neither) is the tail of the same bytes.
+ * Cached and served: the same with `"resourceVersion":"N"` in the metadata, where Go writes it: behind name, namespace and uid. Because kind
+ * and apiVersion come first, the list item (which has neither) is the tail of the same bytes.
  *
  * @module
  */
@@ -20,9 +20,13 @@ const METADATA = Buffer.from('","metadata":{')
 /** `"metadata":{`, whose start is where a list item begins. */
 const METADATA_MEMBER_LENGTH = '"metadata":{'.length
 const RESOURCE_VERSION = Buffer.from('"resourceVersion":"')
+/** Members of ObjectMeta that come before it, each the beginning of a text. @see apimachinery/pkg/apis/meta/v1/types.go */
+const BEFORE_RESOURCE_VERSION = ['name', 'generateName', 'namespace', 'selfLink', 'uid']
+const HEADS_BEFORE = BEFORE_RESOURCE_VERSION.map((name) => Buffer.from(`"${name}":"`))
 
 const QUOTE = 0x22
 const COMMA = 0x2c
+const BACKSLASH = 0x5c
 const CLOSING_BRACE = 0x7d
 const NEWLINE = 0x0a
 
@@ -90,20 +94,37 @@ function matches(value: Uint8Array, at: number, expected: Uint8Array): boolean {
   return true
 }
 
-function withResourceVersion(value: Uint8Array, offset: number, revision: number, slab?: ByteSlab): Buffer {
+/** Where resourceVersion goes: behind the members that come before it. Their texts hold nothing that JSON escapes. */
+function placeOfResourceVersion(value: Uint8Array, offset: number): number {
+  let at = offset
+  for (const head of HEADS_BEFORE) {
+    if (!matches(value, at, head)) continue
+    const end = value.indexOf(QUOTE, at + head.length)
+    if (end < 0 || value[end - 1] === BACKSLASH) return at
+    if (value[end + 1] !== COMMA) return end + 1
+    at = end + 2
+  }
+  return at
+}
+
+function withResourceVersion(value: Uint8Array, members: number, revision: number, slab?: ByteSlab): Buffer {
+  const offset = placeOfResourceVersion(value, members)
   const digits = String(revision)
   // kube-apiserver ends its JSON with a newline.
   const end = value[value.length - 1] === NEWLINE ? value.length - 1 : value.length
-  const comma = value[offset] !== CLOSING_BRACE
-  const inserted = RESOURCE_VERSION.length + digits.length + (comma ? 2 : 1)
+  const isLast = value[offset] === CLOSING_BRACE
+  const needsComma = !isLast || offset > members
+  const inserted = RESOURCE_VERSION.length + digits.length + (needsComma ? 2 : 1)
   const length = end + inserted
   const bytes = slab === undefined ? Buffer.allocUnsafe(length) : slab.allocate(length)
   bytes.set(value.subarray(0, offset), 0)
-  bytes.set(RESOURCE_VERSION, offset)
-  let at = offset + RESOURCE_VERSION.length
+  let at = offset
+  if (isLast && needsComma) bytes[at++] = COMMA
+  bytes.set(RESOURCE_VERSION, at)
+  at += RESOURCE_VERSION.length
   for (let n = 0; n < digits.length; n++) bytes[at++] = digits.charCodeAt(n)
   bytes[at++] = QUOTE
-  if (comma) bytes[at++] = COMMA
+  if (!isLast) bytes[at++] = COMMA
   bytes.set(value.subarray(offset, end), at)
   return bytes
 }
@@ -118,5 +139,6 @@ function decodeOther(value: Uint8Array, decodeForeign: LayoutCodecOptions['decod
 function canonicalText(object: KubeObject, revision: number): string {
   const { kind, apiVersion, metadata, ...rest } = object
   const { resourceVersion: _, ...others } = metadata ?? {}
-  return JSON.stringify({ kind, apiVersion, metadata: { resourceVersion: String(revision), ...others }, ...rest })
+  const before = Object.fromEntries(Object.entries(others).filter(([name]) => BEFORE_RESOURCE_VERSION.includes(name)))
+  return JSON.stringify({ kind, apiVersion, metadata: { ...before, resourceVersion: String(revision), ...others }, ...rest })
 }

@@ -33,7 +33,7 @@ describe('cache', () => {
     const revision = await create('ns/a', 'x')
     const object = configMaps.get('ns/a')!
     expect(String(object.bytes)).toBe(
-      `{"kind":"ConfigMap","apiVersion":"v1","metadata":{"resourceVersion":"${revision}","name":"ns/a"},"data":{"data":"x"}}`,
+      `{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"ns/a","resourceVersion":"${revision}"},"data":{"data":"x"}}`,
     )
     expect(object.object).toEqual(object.decode())
     expect(object.object).toBe(object.object)
