@@ -51,7 +51,7 @@ export async function expressionCompiler(): Promise<CompileExpression> {
       patches: false,
     } as const
     const checked = checkExpression(text, environment)
-    if ('problem' in checked) return { problem: `compilation failed: ${checked.problem}` }
+    if ('problem' in checked) return checked
     const program = compileExpression(text)
     const { expr } = parse(text)
     return {

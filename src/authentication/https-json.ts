@@ -12,7 +12,7 @@ const TIMEOUT_MS = 30_000
 
 /** @param ca PEM of the authorities that vouch for the server; undefined: the platform's. */
 export function httpsJson(ca: string | undefined): FetchJson {
-  return (url) =>
+  return (url, seen) =>
     new Promise((resolve, reject) => {
       const sent = request(
         url,
@@ -28,8 +28,10 @@ export function httpsJson(ca: string | undefined): FetchJson {
           response.on('error', reject)
           response.on('end', () => {
             if (response.statusCode !== 200) return reject(new Error(`${url} answers ${response.statusCode}`))
+            const bytes = Buffer.concat(chunks)
             try {
-              resolve(JSON.parse(Buffer.concat(chunks).toString('utf8')))
+              resolve(JSON.parse(bytes.toString('utf8')))
+              seen?.(bytes)
             } catch (cause) {
               reject(new TypeError(`${url} answers no JSON`, { cause }))
             }

@@ -5,6 +5,7 @@
  * @module
  */
 import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto'
+import { quote } from '../api/quote.ts'
 import type { Clock } from '../clock.ts'
 import { type Jws, rawToDer } from '../token/jwt.ts'
 
@@ -13,15 +14,18 @@ export const SIGNING_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 
 
 export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number]
 
-/** GETs a JSON document. Rejects for anything but a 200 with JSON of a decent size. */
-export type FetchJson = (url: string) => Promise<unknown>
+/** GETs a JSON document. Rejects for anything but a 200 with JSON of a decent size. `seen` gets the bytes of a document. */
+export type FetchJson = (url: string, seen?: (bytes: Buffer) => void) => Promise<unknown>
 
 export interface RemoteKeysOptions {
   issuer: string
   /** Where the discovery document is, when not under the issuer. */
   discoveryUrl?: string | undefined
   fetchJson: FetchJson
+  /** Between two attempts: real time, unless a test turns it. */
   clock: Clock
+  /** Hears of each attempt to fetch the keys: what came, or that none did. */
+  fetched?(document: Buffer | undefined): void
 }
 
 /** Anybody can make up a kid: the issuer is asked again this often at most. */
@@ -38,6 +42,7 @@ export class RemoteKeys {
   #fetchedAtMs = Number.NEGATIVE_INFINITY
   #closed = false
   #cancelRetry: (() => void) | undefined
+  #failure: unknown
 
   constructor(options: RemoteKeysOptions) {
     this.#options = options
@@ -48,9 +53,17 @@ export class RemoteKeys {
     return this.#jwksUri !== undefined
   }
 
+  /** Why the issuer has not been found; undefined once it has. */
+  get failure(): Error | undefined {
+    if (this.initialized) return undefined
+    const { issuer } = this.#options
+    return this.#failure instanceof Error ? this.#failure : new Error(`oidc: authenticator for issuer ${quote(issuer)} is not initialized`)
+  }
+
   /** Looks for the issuer now, and again until it is there. `failed` hears of each attempt in vain. */
   start(failed: (error: unknown) => void): void {
     this.#discover().catch((error) => {
+      this.#failure = error
       failed(error)
       if (!this.#closed) this.#cancelRetry = this.#options.clock.after(RETRY_MS, () => this.start(failed))
     })
@@ -88,11 +101,21 @@ export class RemoteKeys {
   }
 
   #fetch(): Promise<void> {
-    const { fetchJson, clock } = this.#options
-    this.#fetching ??= fetchJson(this.#jwksUri ?? '')
-      .then((document) => {
-        this.#keys = readKeys(document)
-      })
+    const { fetchJson, clock, fetched } = this.#options
+    let bytes: Buffer | undefined
+    this.#fetching ??= fetchJson(this.#jwksUri ?? '', (seen) => {
+      bytes = seen
+    })
+      .then(
+        (document) => {
+          this.#keys = readKeys(document)
+          fetched?.(bytes)
+        },
+        (error) => {
+          fetched?.(undefined)
+          throw error
+        },
+      )
       .finally(() => {
         this.#fetching = undefined
         this.#fetchedAtMs = clock.nowMs()

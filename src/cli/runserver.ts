@@ -58,6 +58,9 @@ function keepHeapSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1')
 }
 
+/** Errors whose message is for people. */
+const REFUSALS: ReadonlySet<string> = new Set(['StoreUnavailableError', 'RuntimeConfigError', 'ConfigurationError', 'KubeconfigError'])
+
 /** One line for people; what is no ordinary refusal keeps its stack. */
 function startFailure(error: unknown, options: ServerOptions): string {
   if (!(error instanceof Error)) return String(error)
@@ -66,5 +69,5 @@ function startFailure(error: unknown, options: ServerOptions): string {
     return `${options.bindAddress}:${options.securePort} is taken by another process; choose another --secure-port, or 0 for any free one`
   if (code === 'EACCES' && options.securePort < 1024) return `port ${options.securePort} needs more rights; choose one above 1023`
   if (code === 'EADDRNOTAVAIL') return `${options.bindAddress} is no address of this host`
-  return error.name === 'StoreUnavailableError' || error.name === 'RuntimeConfigError' ? error.message : (error.stack ?? error.message)
+  return REFUSALS.has(error.name) ? error.message : (error.stack ?? error.message)
 }

@@ -8,6 +8,7 @@
  * @module
  */
 import { AUDIT_FLAGS } from './auditflags.ts'
+import { AUTHENTICATION_FLAGS } from './authenticationflags.ts'
 import { AUTHORIZATION_FLAGS } from './authorizationflags.ts'
 import type { Flag, Flags } from './flags.ts'
 
@@ -193,7 +194,7 @@ export const SERVER_FLAGS = {
     value: 'file',
     help: 'Client certificates signed by one of these name their user (CN) and groups (O).',
   },
-  'anonymous-auth': { category: AUTHENTICATION, type: 'bool', default: true, help: 'A request without credentials is system:anonymous.' },
+  ...AUTHENTICATION_FLAGS,
   'enable-bootstrap-token-auth': {
     category: AUTHENTICATION,
     type: 'bool',
@@ -444,8 +445,6 @@ export const FLAGS_WITHOUT_EFFECT: Readonly<Record<string, OtherFlag>> = {
 }
 
 const CONFIGURED = 'podpass does not read such a file'
-const WEBHOOK = 'podpass calls no webhook for this'
-const OIDC = 'podpass accepts no tokens of other issuers'
 const AUDIT = 'audit events are whole and of one version; the log is not throttled'
 const SIGNER = 'one CA signs for all signers; give it as --cluster-signing-cert-file'
 
@@ -453,23 +452,10 @@ const SIGNER = 'one CA signs for all signers; give it as --cluster-signing-cert-
 export const REFUSED_FLAGS: Readonly<Record<string, OtherFlag>> = {
   'admission-control': text('it is gone from Kubernetes; use --enable-admission-plugins and --disable-admission-plugins'),
   'admission-control-config-file': text(CONFIGURED),
-  'authentication-config': text(CONFIGURED),
-  'authentication-token-webhook-config-file': text(WEBHOOK),
-  'authentication-token-webhook-cache-ttl': text(WEBHOOK),
-  'authentication-token-webhook-version': text(WEBHOOK),
   'egress-selector-config-file': text(CONFIGURED),
   'tracing-config-file': text(CONFIGURED),
   'encryption-provider-config': text('podpass does not encrypt what it stores; use an encrypted disk'),
   'encryption-provider-config-automatic-reload': bool('podpass does not encrypt what it stores; use an encrypted disk'),
-  'oidc-ca-file': text(OIDC),
-  'oidc-client-id': text(OIDC),
-  'oidc-groups-claim': text(OIDC),
-  'oidc-groups-prefix': text(OIDC),
-  'oidc-issuer-url': text(OIDC),
-  'oidc-required-claim': text(OIDC),
-  'oidc-signing-algs': text(OIDC),
-  'oidc-username-claim': text(OIDC),
-  'oidc-username-prefix': text(OIDC),
   'audit-log-version': text(AUDIT),
   'audit-log-truncate-enabled': bool(AUDIT),
   'audit-log-truncate-max-batch-size': text(AUDIT),

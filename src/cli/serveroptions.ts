@@ -11,6 +11,7 @@ import { isIP } from 'node:net'
 import { CIPHER_SUITES } from '../server/cipher-suites.ts'
 import { defaultServerOptions, type ServerOptions, type StaticToken, type TlsOptions } from '../server/options.ts'
 import { auditOptions } from './auditflags.ts'
+import { authenticationOptions } from './authenticationflags.ts'
 import { authorizationOptions } from './authorizationflags.ts'
 import { type FlagValues, type Parsed, UsageError } from './flags.ts'
 import { unknownName } from './nearest.ts'
@@ -146,6 +147,15 @@ export async function serveOptions(parsed: Parsed<typeof SERVE_FLAGS>, surroundi
 
   const staticTokens = staticTokensOf(values, read, problems)
   const authorization = await authorizationOptions(values, { given, read, readFile: surroundings.readFile, problems })
+  const authentication = await authenticationOptions(values, {
+    given,
+    issuers: values['service-account-issuer'],
+    modes: authorization.authorizationModes,
+    read,
+    readFile: surroundings.readFile,
+    problems,
+    notices,
+  })
   const admission = admissionOptions(values, problems)
   const controllers = controllerSelection(values.controllers, problems)
   const emulatedMinor = emulatedMinorOf(values['emulated-version'], problems)
@@ -201,7 +211,7 @@ export async function serveOptions(parsed: Parsed<typeof SERVE_FLAGS>, surroundi
             extraHeaderPrefixes: values['requestheader-extra-headers-prefix'],
           },
         }),
-    anonymousAuth: values['anonymous-auth'],
+    ...authentication,
     bootstrapTokenAuth: values['enable-bootstrap-token-auth'],
     staticTokens,
     apiAudiences: values['api-audiences'],

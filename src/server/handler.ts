@@ -106,6 +106,7 @@ function authenticate(request: Request): void | Promise<void> {
     connection: exchange.connection,
     remoteAddress: exchange.remoteAddress,
     distinctHeaders: () => distinctHeaders(exchange),
+    path: request.path,
   }
   const outcome = deps.authenticator.authenticate(credentials)
   return outcome instanceof Promise

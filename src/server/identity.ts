@@ -4,7 +4,6 @@
  * @module
  */
 import { createPublicKey } from 'node:crypto'
-import { anonymousAuthenticator } from '../authentication/anonymous.ts'
 import type { Authenticator } from '../authentication/authenticator.ts'
 import { bearerAuthenticator, webSocketAuthenticator } from '../authentication/bearer.ts'
 import { bootstrapTokenAuthenticator } from '../authentication/bootstraptoken.ts'
@@ -31,6 +30,8 @@ import {
 } from '../token/keys.ts'
 import { type LedgerStorage, TokenLedger } from '../token/ledger.ts'
 import { TokenVerifier } from '../token/verify.ts'
+import { type OtherAuthentication, openAuthentication } from './authentication.ts'
+import type { Families } from './metrics-families.ts'
 import type { ServerLog, ServerOptions } from './options.ts'
 
 export interface Identity {
@@ -59,6 +60,9 @@ export interface IdentityDeps {
   /** Told when tokens died that nobody deleted: what is open by them has to end. */
   tokensDied(): void
   count?(counter: TokenCounter): void
+  families: Families
+  /** What metrics tell servers apart by. */
+  serverName: string
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -99,14 +103,23 @@ export async function openIdentity(options: ServerOptions, deps: IdentityDeps): 
     ...(ledger !== undefined && { revoked: (claims) => ledger.revoked(claims), used: (claims) => ledger.used(claims) }),
     ...(count !== undefined && { count }),
   })
+  const others = await openAuthentication(options, {
+    clock,
+    log,
+    families: deps.families,
+    serverName: deps.serverName,
+    issuers: options.serviceAccount.issuers,
+    apiAudiences: issuer.apiAudiences,
+  })
   return {
     keys: source.keys,
     issuer,
     secretTokenSigner: secretTokenSigner(options, source),
     folder: source.folder,
     ledger,
-    chain: chainOf(options, { cache, clock, accounts, apiAudiences: issuer.apiAudiences }),
+    chain: chainOf(options, { cache, clock, accounts, others, apiAudiences: issuer.apiAudiences }),
     async close() {
+      others.close()
       await ledger?.close()
       await source.close()
     },
@@ -217,9 +230,9 @@ async function labelSecret(
 /** In upstream's order: front proxy, certificates, tokens, nobody. */
 function chainOf(
   options: ServerOptions,
-  parts: { cache: Cache; clock: Clock; accounts: TokenAuthenticator; apiAudiences: readonly string[] },
+  parts: { cache: Cache; clock: Clock; accounts: TokenAuthenticator; others: OtherAuthentication; apiAudiences: readonly string[] },
 ): Authenticator {
-  const { cache, clock, accounts, apiAudiences } = parts
+  const { cache, clock, accounts, others, apiAudiences } = parts
   const members: Authenticator[] = []
   if (options.requestHeader !== undefined) {
     const { clientCA, ...settings } = options.requestHeader
@@ -237,7 +250,8 @@ function chainOf(
   }
   tokens.push(accounts)
   if (options.bootstrapTokenAuth) tokens.push(audienceAgnostic(bootstrapTokenAuthenticator({ cache, clock }), apiAudiences))
+  tokens.push(...others.tokens)
   const union = tokenUnion(tokens)
   members.push(bearerAuthenticator(union), webSocketAuthenticator(union))
-  return authenticationChain({ members, apiAudiences, ...(options.anonymousAuth ? { anonymous: anonymousAuthenticator() } : {}) })
+  return authenticationChain({ members, apiAudiences, ...(others.anonymous === undefined ? {} : { anonymous: others.anonymous }) })
 }

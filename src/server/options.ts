@@ -12,6 +12,7 @@ import type { BatchSettings } from '../audit/batch.ts'
 import type { LogFormat } from '../audit/log-backend.ts'
 import type { LogFileSettings } from '../audit/log-file.ts'
 import type { Policy } from '../audit/policy.ts'
+import type { OidcFlags } from '../authentication/oidc-flags.ts'
 import type { AbacPolicy } from '../authorization/abac.ts'
 import type { AuthorizerType, ConfiguredWebhook } from '../authorization/configured.ts'
 import type { ClientConfig } from '../client/kubeconfig.ts'
@@ -34,6 +35,12 @@ export interface ServerOptions {
   anonymousAuth: boolean
   /** Secrets of their type in `kube-system` authenticate (`--enable-bootstrap-token-auth`). */
   bootstrapTokenAuth: boolean
+  /** One issuer elsewhere whose tokens count (`--oidc-*`). */
+  oidc?: OidcFlags
+  /** Several issuers, and where anonymous requests are let in (`--authentication-config`). */
+  authenticationConfig?: ConfigurationFile
+  /** Asked last about a token (`--authentication-token-webhook-*`). */
+  tokenWebhook?: { kubeConfigFile: string; version: 'v1' | 'v1beta1'; cacheSeconds: number; timeoutMs: number }
   /** Static tokens (`--token-auth-file`); empty unless somebody asked for them by an unsafe flag. */
   staticTokens: readonly StaticToken[]
   serviceAccount: ServiceAccountOptions

@@ -120,6 +120,7 @@ async function openServer(options: ServerOptions, opened: (() => unknown)[]): Pr
 
   const families = new Families()
   const longRunning: { current: LongRunning | undefined } = { current: undefined }
+  const serverName = identityName(hostname())
   const tokensDied = () => longRunning.current?.recheck()
   const identity = await openIdentity(options, {
     cache,
@@ -131,6 +132,8 @@ async function openServer(options: ServerOptions, opened: (() => unknown)[]): Pr
     tokensDied,
     count: tokenCounts(families),
   })
+    families,
+    serverName,
   const { keys, issuer, chain } = identity
   const registry = new Registry(withPodpassSchemas(builtinSchemas))
   const authorizer: { current: Authorizer } = { current: alwaysDenyAuthorizer }
@@ -163,7 +166,6 @@ async function openServer(options: ServerOptions, opened: (() => unknown)[]): Pr
   ])
   const index = new RbacIndex()
   index.follow(cache)
-  const serverName = identityName(hostname())
   const authorization = await openAuthorization(options, { cache, index, clock, log, families, serverName })
   opened.push(() => authorization.close())
   authorizer.current = authorization.authorizer
