@@ -10,8 +10,10 @@ import { persistentVolumeClaimResize } from './claimresize.ts'
 import { defaultIngressClass } from './defaultingressclass.ts'
 import { defaultStorageClass } from './defaultstorageclass.ts'
 import { defaultTolerationSeconds } from './defaulttolerationseconds.ts'
+import { nodeDeclaredFeatures } from './nodedeclaredfeatures.ts'
 import { ownerReferencesPermission } from './ownerreferencespermission.ts'
 import { type AdmissionDeps, defaultAdmissionPlugins, pluginFlagErrors } from './plugins.ts'
+import { podResize } from './podresize.ts'
 import { podTopologyLabels } from './podtopologylabels.ts'
 import { priority } from './priority.ts'
 import { runtimeClass } from './runtimeclass.ts'
@@ -378,5 +380,50 @@ describe('certificate plugins', () => {
     expect(await why(masters, 'example.com/own')).toBeUndefined()
     expect(await why(made('devs'))).toBeUndefined()
     expect(await why('eA==')).toContain('failed to parse CSR: PEM block type must be CERTIFICATE REQUEST')
+  })
+})
+
+describe('changes of a running pod', () => {
+  const running = (nodeName: string, cpu: string, more: object = {}, generation = 1): KubeObject => ({
+    ...podOf({ nodeName, containers: [{ name: 'c', resources: { requests: { cpu, memory: '1Gi' } } }], ...more }, { generation }),
+  })
+  const node = (name: string, os: string, declaredFeatures: string[] = []): readonly ['v1/nodes', KubeObject] => [
+    'v1/nodes',
+    { metadata: { name, labels: { 'kubernetes.io/os': os } }, status: { declaredFeatures, allocatable: { cpu: '2', memory: '2Gi' } } },
+  ]
+  const resize = (object: KubeObject, oldObject: KubeObject) => requestFor('v1/pods/resize', object, { operation: 'UPDATE', oldObject })
+
+  test.each([
+    ['n', '2', undefined, undefined],
+    [
+      'n',
+      '2500m',
+      'pods "p" is forbidden: node didn\'t have enough allocatable resources: cpu, requested: 2500, allocatable: 2000',
+      'NodeCapacity',
+    ],
+    ['w', '1', 'pods "p" is forbidden: pod resize is only supported on linux nodes, node "w" is "windows"', 'UnsupportedPlatform'],
+    ['x', '1', 'pods "p" is forbidden: node "x" not found', undefined],
+  ])('on node %s to %s CPUs: %s', async (nodeName, cpu, message, cause) => {
+    const { cache } = await openWorld([node('n', 'linux'), node('w', 'windows')])
+    const refusal = await refusalOf(podResize({ cache }), resize(running(nodeName, cpu, {}, 2), running(nodeName, '500m')))
+    expect(refusal?.message).toBe(message)
+    expect(refusal?.details?.causes).toEqual(cause === undefined ? undefined : [{ reason: cause }])
+  })
+
+  test('resources of the whole pod, and of init containers that end, need a node that declares it can', async () => {
+    const { cache } = await openWorld([node('old', 'linux'), node('new', 'linux', ['InPlacePodLevelResourcesVerticalScaling'])])
+    const plugin = nodeDeclaredFeatures({ cache })
+    const whole = (name: string, cpu: string, generation = 1) => running(name, '1', { resources: { requests: { cpu } } }, generation)
+    expect((await refusalOf(plugin, resize(whole('old', '2', 2), whole('old', '1'))))?.message).toBe(
+      'pods "p" is forbidden: pod update requires features InPlacePodLevelResourcesVerticalScaling which are not available on node "old"',
+    )
+    expect(await refusalOf(plugin, resize(whole('new', '2', 2), whole('new', '1')))).toBeUndefined()
+    expect(await refusalOf(plugin, resize(whole('old', '1', 2), whole('old', '1')))).toBeUndefined()
+    const init = (cpu: string, restartPolicy?: string, generation = 1) =>
+      running('old', '1', { initContainers: [{ name: 'i', restartPolicy, resources: { requests: { cpu } } }] }, generation)
+    expect((await refusalOf(plugin, resize(init('2', undefined, 2), init('1'))))?.message).toContain(
+      'InPlacePodVerticalScalingInitContainers',
+    )
+    expect(await refusalOf(plugin, resize(init('2', 'Always', 2), init('1', 'Always')))).toBeUndefined()
   })
 })

@@ -18,8 +18,10 @@ import { defaultStorageClass } from './defaultstorageclass.ts'
 import { defaultTolerationSeconds, type TolerationSeconds } from './defaulttolerationseconds.ts'
 import { limitRanger } from './limitranger.ts'
 import { namespaceLifecycle } from './namespacelifecycle.ts'
+import { nodeDeclaredFeatures } from './nodedeclaredfeatures.ts'
 import { nodeRestriction } from './noderestriction.ts'
 import { ownerReferencesPermission, type ServedAs } from './ownerreferencespermission.ts'
+import { podResize } from './podresize.ts'
 import { type PodSecurityConfiguration, podSecurity } from './podsecurity.ts'
 import { podTopologyLabels } from './podtopologylabels.ts'
 import { priority } from './priority.ts'
@@ -100,6 +102,8 @@ const PLUGINS: readonly (readonly [name: string, byDefault: boolean, make?: Fact
   ['DefaultIngressClass', BY_DEFAULT, defaultIngressClass],
   ['DenyServiceExternalIPs', BY_FLAG],
   ['PodTopologyLabels', BY_DEFAULT, podTopologyLabels],
+  ['NodeDeclaredFeatureValidator', BY_DEFAULT, nodeDeclaredFeatures],
+  ['PodResizeValidator', BY_DEFAULT, podResize],
   ['MutatingAdmissionPolicy', BY_DEFAULT, given('MutatingAdmissionPolicy')],
   ['MutatingAdmissionWebhook', BY_DEFAULT, given('MutatingAdmissionWebhook')],
   ['ValidatingAdmissionPolicy', BY_DEFAULT, given('ValidatingAdmissionPolicy')],
