@@ -75,6 +75,7 @@ export function registryAccess(verbs: () => Verbs): RegistryAccess {
       const writing = writeOptions(context.query, 'UpdateOptions')
       return objectOf(
         await updateObject(context, endpoint, {
+          verb: 'update',
           options: writing,
           strategy: sub?.strategy ?? endpoint.definition.strategy,
           createWhenMissing: false,

@@ -57,6 +57,8 @@ export interface Write {
   name: string
   /** `''`, or `status`, `scale`, `approval`, … */
   subresource: string
+  /** What the request is authorized as: `create`, `update`, `patch`. */
+  verb: Verb
   dryRun: boolean
   warn(text: string): void
   nowMs: number
@@ -77,6 +79,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   validate?(object: T, write: Write): FieldError[]
   /** After admission; upstream usually repeats `validate` here, so do that in the hook where upstream does. */
   validateUpdate?(object: T, old: T, write: Write): FieldError[]
+  /** After prepareForUpdate: what of the change this writer may not make. Goes before the errors of `validateUpdate`. */
+  authorizeUpdate?(object: T, old: T, write: Write): Promise<FieldError[]>
   /** Warning headers. `old` is undefined on create. */
   warnings?(object: T, old: T | undefined, write: Write): string[]
   /** Whether this writer may write this (RBAC's escalation checks). Before prepareForCreate and prepareForUpdate; `old` is undefined on create. Throws a StatusError. */
@@ -117,6 +121,7 @@ export type UpdateStrategy<T extends KubeObject = KubeObject> = Pick<
   | 'prepareForUpdate'
   | 'specChanged'
   | 'validateUpdate'
+  | 'authorizeUpdate'
   | 'warnings'
   | 'allocate'
   | 'resetFields'

@@ -33,7 +33,7 @@ function fresh(): KubeObject[] {
 }
 
 function writeBy(world: World, username: string, groups: string[], namespace: string, name: string): Write {
-  return { world, user: { username, groups }, namespace, name, subresource: '', dryRun: false, warn() {}, nowMs: 0 }
+  return { world, user: { username, groups }, namespace, name, subresource: '', verb: 'update', dryRun: false, warn() {}, nowMs: 0 }
 }
 
 async function refusal(check: Promise<void>): Promise<Status | undefined> {

@@ -37,6 +37,7 @@ import {
   validateDNS1123Subdomain,
   validateImmutable,
 } from '../validation.ts'
+import { authorizeClaimStatus, deviceId } from './claimstatus-authorization.ts'
 import {
   validateBindingConditions,
   validateConfiguration,
@@ -95,6 +96,7 @@ export const resourceClaims = define<ResourceClaim>({
           keepMetadata(claim, old)
           dropDeallocated(claim, old)
         },
+        authorizeUpdate: authorizeStatus,
         validateUpdate: validateStatus,
         allowUnconditionalUpdate: true,
         resetFields: ['metadata', 'spec'],
@@ -249,10 +251,6 @@ function validateConstraint(constraint: DeviceConstraint, requests: Requests, fi
   return errors
 }
 
-function deviceId({ driver = '', pool = '', device = '', shareID }: AllocatedDeviceStatus | DeviceRequestAllocationResult): string {
-  return [driver, pool, device, ...(shareID ? [shareID] : [])].join('/')
-}
-
 function allocatedIds({ status }: ResourceClaim): Set<string> {
   return new Set((status?.allocation?.devices?.results ?? []).map(deviceId))
 }
@@ -267,22 +265,25 @@ function dropDeallocated(claim: ResourceClaim, old: ResourceClaim): void {
   else delete claim.status.devices
 }
 
-function validateStatus(claim: ResourceClaim, old: ResourceClaim, write: Write): FieldError[] {
+async function authorizeStatus(claim: ResourceClaim, old: ResourceClaim, write: Write): Promise<FieldError[]> {
+  const grants = (one: ResourceClaim) => (one.status?.allocation?.devices?.results ?? []).findIndex((result) => result.adminAccess === true)
+  const granted = grants(old) < 0 ? grants(claim) : -1
+  return [
+    ...(granted < 0 ? [] : adminAccessOfNamespace(`status.allocation.devices.results[${granted}].adminAccess`, write)),
+    ...(await authorizeClaimStatus(claim.status ?? {}, old.status ?? {}, write)),
+  ]
+}
+
+function validateStatus(claim: ResourceClaim, old: ResourceClaim): FieldError[] {
   const { status = {} } = claim
   const before = old.status ?? {}
-  const errors: FieldError[] = []
-  const grants = (one: ResourceClaim) => (one.status?.allocation?.devices?.results ?? []).findIndex((result) => result.adminAccess === true)
-  if (grants(old) < 0 && grants(claim) >= 0)
-    errors.push(...adminAccessOfNamespace(`status.allocation.devices.results[${grants(claim)}].adminAccess`, write))
-  errors.push(
-    ...validateSet(
-      status.reservedFor,
-      MAX_CONSUMERS,
-      ({ resource, name, uid }, at) =>
-        Object.entries({ resource, name, uid }).flatMap(([member, value]) => (value ? [] : [required(`${at}.${member}`)])),
-      ({ uid = '' }) => uid,
-      'status.reservedFor',
-    ),
+  const errors = validateSet(
+    status.reservedFor,
+    MAX_CONSUMERS,
+    ({ resource, name, uid }, at) =>
+      Object.entries({ resource, name, uid }).flatMap(([member, value]) => (value ? [] : [required(`${at}.${member}`)])),
+    ({ uid = '' }) => uid,
+    'status.reservedFor',
   )
   const allocated = allocatedIds(claim)
   const check = (device: AllocatedDeviceStatus, at: string) => validateDeviceStatus(device, allocated, at)

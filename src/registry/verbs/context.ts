@@ -11,7 +11,7 @@ import type { UserInfo } from '../../authentication/user.ts'
 import type { CachedObject } from '../../cache/cache.ts'
 import type { Store } from '../../storage/store.ts'
 import type { Endpoint, Registry } from '../endpoint.ts'
-import type { RegistryAccess, World, Write } from '../resource.ts'
+import type { RegistryAccess, Verb, World, Write } from '../resource.ts'
 import type { KeyedQueue } from './keyed-queue.ts'
 
 /** Runs the admission plugins; made once per server. */
@@ -89,13 +89,14 @@ export interface ListResult {
 
 export type Result = ObjectResult | ViewResult | StatusResult | ListResult
 
-export function writeOf(context: VerbContext, name: string, dryRun: boolean): Write {
+export function writeOf(context: VerbContext, name: string, verb: Verb, dryRun: boolean): Write {
   return {
     world: context.verbs.world,
     user: context.user,
     namespace: context.namespace,
     name,
     subresource: context.subresource,
+    verb,
     dryRun,
     warn: context.warn,
     nowMs: context.nowMs,

@@ -70,7 +70,7 @@ async function deleteOnce(context: VerbContext, endpoint: Endpoint, options: Del
   const strategy = endpoint.definition.strategy
   if (strategy.defaultPropagationWarning !== undefined && namesNoPropagation(options)) context.warn(strategy.defaultPropagationWarning)
   checkPreconditions(endpoint, context.name, object, options)
-  const write = writeOf(context, context.name, options.dryRun)
+  const write = writeOf(context, context.name, 'delete', options.dryRun)
   strategy.checkDelete?.(object, write)
   await admitDeletion(context, endpoint, context.name, object, options)
 

@@ -50,6 +50,7 @@ export async function patch(context: VerbContext, endpoint: Endpoint): Promise<R
     ? applier(context, endpoint, await readBody(bytes, { kind: 'apply' }), options, sub)
     : patcher(context, endpoint, await preparedPatch(type, bytes, options.fieldValidation, endpoint.schema, context), options, sub)
   return updateObject(context, endpoint, {
+    verb: 'patch',
     options,
     strategy,
     createWhenMissing: apply || endpoint.definition.strategy.allowCreateOnUpdate === true,
@@ -246,14 +247,14 @@ async function patchView(
   const manager = fieldManager(context, options)
   if (type === 'application/apply-patch+yaml') {
     const { config } = await readBody(bytes, { kind: 'apply' })
-    return writeView(context, endpoint, view, options, (present) => {
+    return writeView(context, endpoint, view, 'patch', options, (present) => {
       const applied = { config: structuredClone(config) as KubeObject, gvk: view.kind }
       const request = { ...manager, ...applied, live: present, force: options.force === true, apiVersion, schema }
       return decodedAs(schema, applyConfiguration(request), applied, context)
     })
   }
   const patchOf = await preparedPatch(type, bytes, options.fieldValidation, schema, context)
-  return writeView(context, endpoint, view, options, (present) => {
+  return writeView(context, endpoint, view, 'patch', options, (present) => {
     const object = checked(patchOf(present), { gvk: view.kind, schema }, options.fieldValidation, context)
     object.kind = view.kind.kind
     object.apiVersion = apiVersion

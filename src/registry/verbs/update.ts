@@ -29,6 +29,7 @@ export async function update(context: VerbContext, endpoint: Endpoint): Promise<
   const strategy = sub?.strategy ?? endpoint.definition.strategy
   const expectedUid = object.metadata?.uid
   return updateObject(context, endpoint, {
+    verb: 'update',
     options,
     strategy,
     createWhenMissing: sub === undefined && endpoint.definition.strategy.allowCreateOnUpdate === true,
@@ -48,7 +49,7 @@ async function putView(context: VerbContext, endpoint: Endpoint, view: ViewSubre
   const body = await decodeRequestObject(context, { schema, gvk: view.kind }, options.fieldValidation)
   matchNamespace(body, context.namespace)
   checkName(body, context.name)
-  return writeView(context, endpoint, view, options, (present) => {
+  return writeView(context, endpoint, view, 'update', options, (present) => {
     const wanted = structuredClone(body)
     trackUpdate({
       ...fieldManager(context, options),

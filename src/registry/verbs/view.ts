@@ -30,6 +30,7 @@ export async function writeView(
   context: VerbContext,
   endpoint: Endpoint,
   view: ViewSubresource,
+  verb: 'update' | 'patch',
   options: WriteOptions,
   make: (present: KubeObject) => KubeObject,
 ): Promise<ViewResult> {
@@ -39,6 +40,7 @@ export async function writeView(
     paths: view.paths,
   }
   const result = await updateObject(context, endpoint, {
+    verb,
     options,
     strategy: { ...endpoint.definition.strategy, allowUnconditionalUpdate: true },
     createWhenMissing: false,
@@ -52,7 +54,7 @@ export async function writeView(
       checkPreconditions(endpoint, context.name, wanted, parent)
       const errors = view.validate?.(wanted) ?? []
       if (errors.length > 0) throw invalid(kindOf(view.kind), context.name, errors)
-      view.apply(wanted, parent, writeOf(context, context.name, options.dryRun))
+      view.apply(wanted, parent, writeOf(context, context.name, verb, options.dryRun))
       const entries = fieldsOfParent(meta.managedFields, wanted.metadata?.managedFields, mapping)
       if (entries === undefined) delete meta.managedFields
       else meta.managedFields = entries

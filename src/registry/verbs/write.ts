@@ -83,7 +83,7 @@ async function insert(
   meta.creationTimestamp = rfc3339(context.nowMs)
   const generated = (meta.generateName ?? '') !== '' && (meta.name ?? '') === ''
   if (generated) meta.name = generateName(meta.generateName as string, world.randomSuffix)
-  const write = writeOf(context, meta.name ?? '', options.dryRun)
+  const write = writeOf(context, meta.name ?? '', 'create', options.dryRun)
   matchNamespace(object, definition.namespaced ? context.namespace : '')
   await strategy.authorizeWrite?.(object, undefined, write)
   if (strategy.specChanged !== undefined) meta.generation = 1
@@ -131,6 +131,7 @@ function generateName(base: string, randomSuffix: (length: number) => string): s
 }
 
 export interface Update {
+  verb: 'update' | 'patch'
   options: WriteOptions
   strategy: UpdateStrategy
   /** An object that is not there is made (PUT of some kinds, every apply). */
@@ -205,7 +206,7 @@ async function updateOnce(context: VerbContext, endpoint: Endpoint, update: Upda
   } else if (given !== oldMeta.resourceVersion) throw modified(gr, context.name)
   meta.resourceVersion = oldMeta.resourceVersion
 
-  const write = writeOf(context, context.name, options.dryRun)
+  const write = writeOf(context, context.name, update.verb, options.dryRun)
   matchNamespace(object, definition.namespaced ? context.namespace : '')
   await strategy.authorizeWrite?.(object, old, write)
   keep(meta, oldMeta, 'generation')
@@ -228,6 +229,7 @@ async function updateOnce(context: VerbContext, endpoint: Endpoint, update: Upda
     ...changed,
     ...changed,
     ...metadataErrors(endpoint, meta),
+    ...((await strategy.authorizeUpdate?.(object, old, write)) ?? []),
     ...(strategy.validateUpdate?.(object, old, write) ?? []),
   ]
   if (errors.length > 0) throw invalid(definition.storage?.as ?? gvk, meta.name ?? '', errors)

@@ -33,6 +33,7 @@ export function testWrite(more: { subresource?: string; allowPrivileged?: boolea
     namespace: 'ns',
     name: 'x',
     subresource,
+    verb: 'update',
     dryRun: false,
     nowMs: NOW_MS,
     warnings,
