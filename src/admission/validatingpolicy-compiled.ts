@@ -1,16 +1,15 @@
 /**
  * A ValidatingAdmissionPolicy, ready to be asked: expressions compiled, and what they say of one request and one parameter.
  *
- * Types are not checked: what upstream refuses when a policy is created is an error when it is evaluated here.
- *
  * @see apiserver/pkg/admission/plugin/policy/validating/validator.go
  * @module
  */
 import type { ValidatingAdmissionPolicy } from '../api/types/admissionregistration/v1.ts'
 import { Budget, MATCH_CONDITIONS_BUDGET, POLICY_BUDGET } from '../cel/budget.ts'
 import type { Variables } from '../cel/scope.ts'
-import { CelError, type Members, typeName } from '../cel/values.ts'
+import { typeName } from '../cel/values.ts'
 import { type Compiled, compileAll, conditionsHold, evaluate, OutOfBudget } from './policy-expressions.ts'
+import { type NamedExpression, withVariables } from './policy-variables.ts'
 
 const MAX_MESSAGE_BYTES = 5 * 1024
 
@@ -24,7 +23,7 @@ interface CompiledValidation {
 export interface CompiledPolicy {
   policy: ValidatingAdmissionPolicy
   ignoresFailures: boolean
-  variables: readonly { name: string; expression: Compiled }[]
+  variables: readonly NamedExpression[]
   validations: readonly CompiledValidation[]
   auditAnnotations: readonly { key: string; expression: Compiled }[]
 }
@@ -80,56 +79,15 @@ export async function askPolicy(compiled: CompiledPolicy, base: Variables, param
   if (held !== true) return failed(held)
 
   const budget = new Budget(POLICY_BUDGET)
-  const names = withVariables(compiled, withParams, () => budget)
+  const names = withVariables(compiled.variables, withParams, () => budget)
   try {
     const denials = validations.flatMap((validation, index) => validate(validation, index, names, { budget, ignoresFailures }) ?? [])
     const annotationBudget = new Budget(POLICY_BUDGET)
-    const annotationNames = withVariables(compiled, withParams, () => annotationBudget)
+    const annotationNames = withVariables(compiled.variables, withParams, () => annotationBudget)
     return { denials, ...annotate(auditAnnotations, annotationNames, { budget: annotationBudget, ignoresFailures }) }
   } catch (error) {
     if (error instanceof OutOfBudget) return failed(error.message)
     throw error
-  }
-}
-
-/** `variables.x` is evaluated when it is first asked for, and paid for from the same budget. */
-function withVariables({ variables }: CompiledPolicy, base: Variables, budget: () => Budget): Variables {
-  if (variables.length === 0) return base
-  const values = new Map<string, unknown>()
-  const problems = new Map<string, CelError>()
-  // A variable sees those before it only.
-  const seenBy = (count: number): Variables => {
-    const object: Members = {
-      celType: 'kubernetes.variables',
-      member(name) {
-        const index = variables.findIndex((variable) => variable.name === name)
-        const variable = variables[index]
-        if (variable === undefined || index >= count) return undefined
-        if (values.has(name)) return values.get(name)
-        const known = problems.get(name)
-        if (known !== undefined) throw known
-        try {
-          const value = evaluateVariable(variable, seenBy(index))
-          values.set(name, value)
-          return value
-        } catch (error) {
-          if (error instanceof CelError) problems.set(name, error)
-          throw error
-        }
-      },
-    }
-    return (name) => (name === 'variables' ? object : base(name))
-  }
-  return seenBy(variables.length)
-
-  function evaluateVariable({ name, expression }: { name: string; expression: Compiled }, names: Variables): unknown {
-    if ('problem' in expression) throw new CelError(`composited variable "${name}" fails to compile: ${expression.problem}`)
-    try {
-      return expression.evaluate(names, budget().spend)
-    } catch (error) {
-      if (!(error instanceof CelError) || error.fatal) throw error
-      throw new CelError(`composited variable "${name}" fails to evaluate: ${error.message}`)
-    }
   }
 }
 

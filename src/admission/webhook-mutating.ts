@@ -15,6 +15,7 @@ import { isObject, type JsonObject } from '../api/patch/json-value.ts'
 import { semanticEqual } from '../api/semantic-equal.ts'
 import { internalError, quote, StatusError } from '../api/status.ts'
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
+import { replaceContents } from './replace-contents.ts'
 import { ask, endOf, selected, shown, type WebhookDeps, WebhookFailure } from './webhook.ts'
 import { followWebhooks, type Webhook } from './webhook-configurations.ts'
 import { isAdmissionConfiguration, resourceOf } from './webhook-matching.ts'
@@ -153,15 +154,4 @@ function operationsOf(patch: Buffer, webhook: string): JsonObject[] {
 function jsonType(value: unknown): string {
   if (Array.isArray(value)) return 'array'
   return typeof value === 'boolean' ? 'bool' : typeof value
-}
-
-/** Those who hold the object, or its metadata, see the change. */
-function replaceContents(object: KubeObject, contents: KubeObject): void {
-  const { metadata } = object
-  for (const name of Object.keys(object)) delete object[name]
-  Object.assign(object, contents)
-  if (metadata === undefined || contents.metadata === metadata) return
-  for (const name of Object.keys(metadata) as (keyof typeof metadata)[]) delete metadata[name]
-  Object.assign(metadata, contents.metadata)
-  object.metadata = metadata
 }

@@ -14,6 +14,17 @@ const MAX_OPERATIONS = 10_000
 /** What all `copy` operations of a patch may add, as JSON. @see apiserver/pkg/server/config.go, JSONPatchMaxCopyBytes */
 const MAX_COPY_BYTES = 3 * 1024 * 1024
 
+/** Why an operation cannot be done, in the library's words. */
+export class JsonPatchFailure extends Error {
+  /** It was a `test`, and it says no. */
+  readonly isTest: boolean
+  constructor(message: string, isTest = false) {
+    super(message)
+    this.name = 'JsonPatchFailure'
+    this.isTest = isTest
+  }
+}
+
 /**
  * The document after all operations. Neither is changed; untouched parts are shared.
  *
@@ -23,12 +34,28 @@ export function applyJsonPatch(document: unknown, operations: readonly JsonObjec
   if (operations.length > MAX_OPERATIONS) {
     throw requestEntityTooLarge(`The allowed maximum operations in a JSON patch is ${MAX_OPERATIONS}, got ${operations.length}`)
   }
+  try {
+    return afterOperations(document, operations)
+  } catch (error) {
+    throw error instanceof JsonPatchFailure ? rejected() : error
+  }
+}
+
+/** The same without a limit to the operations. Throws a JsonPatchFailure. */
+export function afterOperations(document: unknown, operations: readonly JsonObject[]): unknown {
   const patching = new Patching(document)
   for (const operation of operations) patching.run(operation)
   return patching.document
 }
 
 type Container = JsonObject | unknown[]
+
+interface Place {
+  container: Container
+  key: string
+}
+
+const MISSING = 'missing value'
 
 class Patching {
   document: unknown
@@ -41,93 +68,123 @@ class Patching {
   }
 
   run(operation: JsonObject): void {
-    switch (own(operation, 'op')) {
+    const kind = own(operation, 'op')
+    switch (kind) {
       case 'add':
-        this.#add(text(operation, 'path'), own(operation, 'value') ?? null)
+        this.#add(pathOf(operation, kind), own(operation, 'value') ?? null)
         return
       case 'remove':
-        this.#remove(text(operation, 'path'))
+        this.#remove(pathOf(operation, kind))
         return
       case 'replace':
-        this.#replace(text(operation, 'path'), own(operation, 'value') ?? null)
+        this.#replace(pathOf(operation, kind), own(operation, 'value') ?? null)
         return
-      case 'move': {
-        const value = this.#get(text(operation, 'from'))
-        this.#remove(text(operation, 'from'))
-        this.#add(text(operation, 'path'), value ?? null)
+      case 'move':
+        this.#move(fromOf(operation, kind), operation)
         return
-      }
       case 'copy':
-        this.#copy(text(operation, 'from'), text(operation, 'path'))
+        this.#copy(fromOf(operation, kind), operation)
         return
       case 'test':
-        if (!this.#equals(text(operation, 'path'), operation)) throw rejected()
+        this.#test(pathOf(operation, kind), operation)
         return
       default:
-        throw rejected()
+        throw new JsonPatchFailure(`Unexpected kind: ${typeof kind === 'string' ? kind : 'unknown'}`)
     }
   }
 
-  #add(pointer: string, value: unknown): void {
-    const { container, key } = this.#locate(pointer, true)
-    if (!Array.isArray(container)) setMember(container, key, value)
-    else if (key === '-') container.push(value)
-    else container.splice(indexIn(key, container.length + 1), 0, value)
+  #add(path: string, value: unknown): void {
+    const place = this.#locate(path, true)
+    if (place === undefined) throw new JsonPatchFailure(`add operation does not apply: doc is missing path: "${path}": ${MISSING}`)
+    within(`error in add for path: '${path}'`, () => insert(place, value))
   }
 
-  #remove(pointer: string): void {
-    const { container, key } = this.#locate(pointer, true)
-    if (Array.isArray(container)) container.splice(indexIn(key, container.length), 1)
-    else if (Object.hasOwn(container, key)) delete container[key]
-    else throw rejected()
+  #remove(path: string): void {
+    const place = this.#locate(path, true)
+    if (place === undefined) throw new JsonPatchFailure(`remove operation does not apply: doc is missing path: "${path}": ${MISSING}`)
+    within(`error in remove for path: '${path}'`, () => remove(place))
   }
 
-  #replace(pointer: string, value: unknown): void {
-    if (pointer === '') {
-      if (typeof value !== 'object' || value === null) throw rejected()
+  #replace(path: string, value: unknown): void {
+    if (path === '') {
+      if (typeof value !== 'object' || value === null)
+        throw new JsonPatchFailure('replace operation value must be object or array: %!w(<nil>)')
       this.document = value
       return
     }
-    const { container, key } = this.#locate(pointer, true)
-    if (Array.isArray(container)) container[indexIn(key, container.length)] = value
-    else setMember(container, key, value)
+    const place = this.#locate(path, true)
+    if (place === undefined) throw new JsonPatchFailure(`replace operation does not apply: doc is missing path: ${path}: ${MISSING}`)
+    const { container, key } = place
+    if (!Array.isArray(container)) {
+      setMember(container, key, value)
+      return
+    }
+    const index = tried(() => indexIn(key, container.length))
+    if (index === undefined) throw new JsonPatchFailure(`replace operation does not apply: doc is missing key: ${path}: ${MISSING}`)
+    container[index] = value
   }
 
-  #copy(from: string, path: string): void {
-    const value = this.#get(from) ?? null
+  #move(from: string, operation: JsonObject): void {
+    const source = this.#locate(from, true)
+    if (source === undefined) throw new JsonPatchFailure(`move operation does not apply: doc is missing from path: ${from}: ${MISSING}`)
+    const value = within(`error in move for path: '${source.key}'`, () => {
+      const found = valueAt(source)
+      remove(source)
+      return found
+    })
+    const path = pathOf(operation, 'move')
+    const place = this.#locate(path, true)
+    if (place === undefined)
+      throw new JsonPatchFailure(`move operation does not apply: doc is missing destination path: ${path}: ${MISSING}`)
+    within(`error in move for path: '${path}'`, () => insert(place, value ?? null))
+  }
+
+  #copy(from: string, operation: JsonObject): void {
+    const source = this.#locate(from, false)
+    if (source === undefined) throw new JsonPatchFailure(`copy operation does not apply: doc is missing from path: ${from}: ${MISSING}`)
+    const value = within(`error in copy for from: '${from}'`, () => valueAt(source)) ?? null
+    const path = pathOf(operation, 'copy')
+    const place = this.#locate(path, true)
+    if (place === undefined)
+      throw new JsonPatchFailure(`copy operation does not apply: doc is missing destination path: ${path}: ${MISSING}`)
     this.#copiedBytes += value === null ? 0 : Buffer.byteLength(JSON.stringify(value, bigintAsNumber))
-    if (this.#copiedBytes > MAX_COPY_BYTES) throw rejected()
-    this.#add(path, copyJson(value))
+    if (this.#copiedBytes > MAX_COPY_BYTES) {
+      const limit = `the accumulated size increase of copy operations is ${this.#copiedBytes}, exceeding the limit ${MAX_COPY_BYTES}`
+      throw new JsonPatchFailure(`Unable to complete the copy, ${limit}`)
+    }
+    within('error while adding value during copy', () => insert(place, copyJson(value)))
   }
 
-  #equals(pointer: string, operation: JsonObject): boolean {
+  #test(path: string, operation: JsonObject): void {
+    const place = path === '' ? undefined : this.#locate(path, false)
+    if (path !== '' && place === undefined)
+      throw new JsonPatchFailure(`test operation does not apply: is missing path: ${path}: ${MISSING}`)
+    const actual = place === undefined ? this.document : within(`error in test for path: '${path}'`, () => valueAt(place))
     const expected = own(operation, 'value')
-    const actual = pointer === '' ? this.document : this.#get(pointer)
-    if (actual === undefined || actual === null) return expected === undefined || expected === null
-    return expected !== undefined && equalJson(actual, expected)
+    const same =
+      actual === undefined || actual === null
+        ? expected === undefined || expected === null
+        : expected !== undefined && equalJson(actual, expected)
+    if (!same) throw new JsonPatchFailure(`testing value ${path} failed: test failed`, true)
   }
 
-  /** Undefined for an absent member; an index out of range is refused. */
-  #get(pointer: string): unknown {
-    const { container, key } = this.#locate(pointer, false)
-    return Array.isArray(container) ? container[indexIn(key, container.length)] : own(container, key)
-  }
-
-  /** What holds the pointer's last step; `toChange`: as a copy of our own, all the way down. */
-  #locate(pointer: string, toChange: boolean): { container: Container; key: string } {
+  /** What holds the pointer's last step; `toChange`: as a copy of our own, all the way down. Undefined: there is nothing of the kind. */
+  #locate(pointer: string, toChange: boolean): Place | undefined {
     const steps = pointer.split('/')
-    if (steps.length < 2) throw rejected()
+    if (steps.length < 2) return undefined
     if (toChange) this.document = this.#changeable(this.document)
     let container = containerOf(this.document)
-    for (let i = 1; i < steps.length - 1; i++) {
+    for (let i = 1; i < steps.length - 1 && container !== undefined; i++) {
+      const around: Container = container
       const key = unescaped(steps[i]!)
-      const at = Array.isArray(container) ? indexIn(key, container.length) : key
-      const next = Array.isArray(container) ? container[at as number] : own(container, key)
+      const at = Array.isArray(around) ? tried(() => indexIn(key, around.length)) : key
+      if (at === undefined) return undefined
+      const next = Array.isArray(around) ? around[at as number] : own(around, key)
       const below = toChange ? this.#changeable(next) : next
-      if (below !== next) put(container, at, below)
+      if (below !== next) put(around, at, below)
       container = containerOf(below)
     }
-    return { container, key: unescaped(steps.at(-1)!) }
+    return container === undefined ? undefined : { container, key: unescaped(steps.at(-1)!) }
   }
 
   #changeable(value: unknown): unknown {
@@ -144,27 +201,67 @@ function put(container: Container, at: string | number, value: unknown): void {
   else setMember(container, at as string, value)
 }
 
-function containerOf(value: unknown): Container {
-  if (Array.isArray(value) || isObject(value)) return value
-  throw rejected()
+function containerOf(value: unknown): Container | undefined {
+  return Array.isArray(value) || isObject(value) ? value : undefined
+}
+
+/** Undefined for an absent member; an index out of range is refused. */
+function valueAt({ container, key }: Place): unknown {
+  return Array.isArray(container) ? container[indexIn(key, container.length)] : own(container, key)
+}
+
+function insert({ container, key }: Place, value: unknown): void {
+  if (!Array.isArray(container)) setMember(container, key, value)
+  else if (key === '-') container.push(value)
+  else container.splice(indexIn(key, container.length + 1, `value was not a proper array index: '${key}': `), 0, value)
+}
+
+function remove({ container, key }: Place): void {
+  if (Array.isArray(container)) container.splice(indexIn(key, container.length), 1)
+  else if (Object.hasOwn(container, key)) delete container[key]
+  else throw new JsonPatchFailure(`Unable to remove nonexistent key: ${key}: ${MISSING}`)
 }
 
 /** A position below `length`, or counted from the end. Refused beyond. */
-function indexIn(key: string, length: number): number {
-  if (!/^[+-]?\d{1,15}$/.test(key)) throw rejected()
+function indexIn(key: string, length: number, prefix = ''): number {
+  if (!/^[+-]?\d{1,15}$/.test(key)) throw new JsonPatchFailure(`${prefix}strconv.Atoi: parsing ${JSON.stringify(key)}: invalid syntax`)
   const index = Number(key)
   const position = index < 0 ? index + length : index
-  if (position < 0 || position >= length) throw rejected()
+  if (position < 0 || position >= length) throw new JsonPatchFailure(`Unable to access invalid index: ${index}: invalid index referenced`)
   return position
+}
+
+function within<T>(prefix: string, attempt: () => T): T {
+  try {
+    return attempt()
+  } catch (error) {
+    throw error instanceof JsonPatchFailure ? new JsonPatchFailure(`${prefix}: ${error.message}`) : error
+  }
+}
+
+function tried<T>(attempt: () => T): T | undefined {
+  try {
+    return attempt()
+  } catch (error) {
+    if (error instanceof JsonPatchFailure) return undefined
+    throw error
+  }
 }
 
 function unescaped(step: string): string {
   return step.includes('~') ? step.replaceAll(/~[01]/g, (pair) => (pair === '~1' ? '/' : '~')) : step
 }
 
-function text(operation: JsonObject, member: string): string {
-  const value = own(operation, member)
-  if (typeof value !== 'string') throw rejected()
+function pathOf(operation: JsonObject, kind: string): string {
+  const value = own(operation, 'path')
+  if (typeof value !== 'string') throw new JsonPatchFailure(`${kind} operation failed to decode path: ${MISSING}`)
+  return value
+}
+
+function fromOf(operation: JsonObject, kind: string): string {
+  const value = own(operation, 'from')
+  if (typeof value !== 'string')
+    throw new JsonPatchFailure(`${kind} operation failed to decode from: operation, missing from field: ${MISSING}`)
   return value
 }
 

@@ -1,5 +1,5 @@
 /**
- * Admission policies and their bindings: stored and validated, but for the expressions themselves.
+ * Admission policies and their bindings.
  *
  * @see pkg/apis/admissionregistration/validation/validation.go
  * @see pkg/registry/admissionregistration
@@ -24,6 +24,7 @@ import { ALL_VERBS, define, type ResourceDefinition, type Strategy } from '../re
 import { keepMetadata } from '../status-metadata.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
 import { byteLength, semanticEqual, validateConditions, validateQualifiedName } from '../validation.ts'
+import { Expressions, loadChecker } from './expressions.ts'
 import {
   defaultMatchResources,
   paramRefCell,
@@ -52,11 +53,12 @@ type Shared = Pick<ResourceDefinition, 'group' | 'version' | 'namespaced' | 'cat
 
 const shared: Shared = { group: GROUP, version: 'v1', namespaced: false, categories: ['api-extensions'], verbs: ALL_VERBS }
 
-const base: Pick<Strategy<KubeObject>, 'validateName' | 'warnings' | 'specChanged' | 'allowUnconditionalUpdate'> = {
+const base: Pick<Strategy<KubeObject>, 'validateName' | 'warnings' | 'specChanged' | 'allowUnconditionalUpdate' | 'authorizeWrite'> = {
   validateName: subdomainName,
   warnings: (object) => staticNameWarnings(nameCell(object)),
   specChanged: (object, old) => !semanticEqual(object['spec'], old['spec']),
   allowUnconditionalUpdate: false,
+  authorizeWrite: loadChecker,
 }
 
 export const validatingAdmissionPolicies = define<ValidatingAdmissionPolicy>({
@@ -242,6 +244,7 @@ function validateMatching(
   spec: ValidatingAdmissionPolicySpec | MutatingAdmissionPolicySpec,
   mutating: boolean,
   skipConditions: boolean,
+  expressions: Expressions,
 ): FieldError[] {
   const errors = validateFailurePolicy(spec.failurePolicy, 'spec.failurePolicy')
   if (spec.paramKind !== undefined) errors.push(...validateParamKind(spec.paramKind, 'spec.paramKind'))
@@ -251,17 +254,18 @@ function validateMatching(
     if ((spec.matchConstraints.resourceRules ?? []).length === 0) errors.push(required('spec.matchConstraints.resourceRules'))
     if (mutating) errors.push(...validateMutatingOperations(spec.matchConstraints, 'spec.matchConstraints'))
   }
-  if (!skipConditions) errors.push(...validateMatchConditions(spec.matchConditions, 'spec.matchConditions'))
-  return [...errors, ...validateVariables(spec.variables, 'spec.variables')]
+  if (!skipConditions) errors.push(...validateMatchConditions(spec.matchConditions, 'spec.matchConditions', expressions))
+  return [...errors, ...validateVariables(spec.variables, 'spec.variables', expressions)]
 }
 
 function validateValidatingPolicy(name: string, spec: ValidatingAdmissionPolicySpec, skipConditions: boolean): FieldError[] {
-  const { validations = [], auditAnnotations = [] } = spec
-  const errors = validateMatching(spec, false, skipConditions)
+  const { validations = [], auditAnnotations = [], variables = [], paramKind } = spec
+  const expressions = new Expressions({ params: paramKind !== undefined, variables: variables.length > 0 })
+  const errors = validateMatching(spec, false, skipConditions, expressions)
   if (validations.length === 0 && auditAnnotations.length === 0) {
     return [...errors, required('spec.validations', ONE_OF_BOTH), required('spec.auditAnnotations', ONE_OF_BOTH)]
   }
-  errors.push(...validations.flatMap((one, index) => validateValidation(one, `spec.validations[${index}]`)))
+  errors.push(...validations.flatMap((one, index) => validateValidation(one, `spec.validations[${index}]`, expressions)))
   if (auditAnnotations.length > MAX_AUDIT_ANNOTATIONS) {
     errors.push(
       invalidValue('spec.auditAnnotations', auditAnnotations, `must not have more than ${MAX_AUDIT_ANNOTATIONS} auditAnnotations`),
@@ -270,25 +274,37 @@ function validateValidatingPolicy(name: string, spec: ValidatingAdmissionPolicyS
   const keys = new Set<string>()
   for (const [index, annotation] of auditAnnotations.entries()) {
     const field = `spec.auditAnnotations[${index}]`
-    errors.push(...validateAuditAnnotation(annotation, name, field))
+    errors.push(...validateAuditAnnotation(annotation, name, field, expressions))
     if (keys.has(annotation.key ?? '')) errors.push(duplicate(`${field}.key`, annotation.key ?? ''))
     keys.add(annotation.key ?? '')
   }
   return errors
 }
 
-function validateValidation({ expression = '', message = '', messageExpression = '', reason }: Validation, field: string): FieldError[] {
+function validateValidation(
+  { expression = '', message = '', messageExpression = '', reason }: Validation,
+  field: string,
+  expressions: Expressions,
+): FieldError[] {
   const errors: FieldError[] = []
   if (expression.trim() === '') errors.push(required(`${field}.expression`, 'expression is not specified'))
+  else errors.push(...expressions.errors('validation', expression, `${field}.expression`))
   if (messageExpression !== '' && messageExpression.trim() === '')
     errors.push(invalidValue(`${field}.messageExpression`, messageExpression, 'must be non-empty if specified'))
+  else if (messageExpression !== '')
+    errors.push(...expressions.errors('messageExpression', messageExpression, `${field}.messageExpression`))
   if (message !== '' && message.trim() === '') errors.push(invalidValue(`${field}.message`, message, 'must be non-empty if specified'))
   else if (/[\n\r]/.test(message.trim())) errors.push(invalidValue(`${field}.message`, message, 'must not contain line breaks'))
   if (reason !== undefined && !REASONS.includes(reason)) errors.push(notSupported(`${field}.reason`, reason, REASONS))
   return errors
 }
 
-function validateAuditAnnotation({ key = '', valueExpression = '' }: AuditAnnotation, name: string, field: string): FieldError[] {
+function validateAuditAnnotation(
+  { key = '', valueExpression = '' }: AuditAnnotation,
+  name: string,
+  field: string,
+  expressions: Expressions,
+): FieldError[] {
   const errors =
     name === ''
       ? [invalidValue(`${field}.key`, key, 'requires metadata.name be non-empty')]
@@ -297,21 +313,23 @@ function validateAuditAnnotation({ key = '', valueExpression = '' }: AuditAnnota
   if (expression === '') errors.push(required(`${field}.valueExpression`, 'valueExpression is not specified'))
   else if (byteLength(expression) > MAX_VALUE_EXPRESSION)
     errors.push(required(`${field}.valueExpression`, `must not exceed ${MAX_VALUE_EXPRESSION} bytes in length`))
+  else errors.push(...expressions.errors('auditAnnotation', expression, `${field}.valueExpression`, valueExpression))
   return errors
 }
 
 function validateMutatingPolicy(spec: MutatingAdmissionPolicySpec, skipConditions: boolean): FieldError[] {
-  const { mutations = [], reinvocationPolicy = '' } = spec
-  const errors = validateMatching(spec, true, skipConditions)
+  const { mutations = [], reinvocationPolicy = '', paramKind } = spec
+  const expressions = new Expressions({ params: paramKind !== undefined, variables: true })
+  const errors = validateMatching(spec, true, skipConditions, expressions)
   if (mutations.length === 0) errors.push(required('spec.mutations', 'mutations must contain at least one item'))
-  errors.push(...mutations.flatMap((one, index) => validateMutation(one, `spec.mutations[${index}]`)))
+  errors.push(...mutations.flatMap((one, index) => validateMutation(one, `spec.mutations[${index}]`, expressions)))
   if (reinvocationPolicy === '') errors.push(required('spec.reinvocationPolicy'))
   else if (!REINVOCATION_POLICIES.includes(reinvocationPolicy))
     errors.push(notSupported('spec.reinvocationPolicy', reinvocationPolicy, REINVOCATION_POLICIES))
   return errors
 }
 
-function validateMutation(mutation: Mutation, field: string): FieldError[] {
+function validateMutation(mutation: Mutation, field: string, expressions: Expressions): FieldError[] {
   const { patchType = '' } = mutation
   if (patchType === '') return [required(`${field}.patchType`)]
   if (patchType !== 'JSONPatch' && patchType !== 'ApplyConfiguration')
@@ -320,8 +338,10 @@ function validateMutation(mutation: Mutation, field: string): FieldError[] {
     patchType === 'JSONPatch' ? (['jsonPatch', 'applyConfiguration'] as const) : (['applyConfiguration', 'jsonPatch'] as const)
   const errors: FieldError[] = []
   const patch = mutation[wanted]
+  const expression = (patch?.expression ?? '').trim()
   if (patch === undefined) errors.push(required(`${field}.${wanted}`, `must be specified when patchType is ${patchType}`))
-  else if ((patch.expression ?? '').trim() === '') errors.push(required(`${field}.${wanted}.expression`))
+  else if (expression === '') errors.push(required(`${field}.${wanted}.expression`))
+  else errors.push(...expressions.errors(wanted, expression, `${field}.${wanted}.expression`))
   if (mutation[other] !== undefined)
     errors.push(invalidValue(`${field}.${other}`, `{${other}}`, `must not be specified when patchType is ${patchType}`))
   return errors

@@ -19,6 +19,7 @@ import type {
   Variable,
 } from '../../api/types/admissionregistration/v1.ts'
 import { each, validateLabelSelector, validateQualifiedName } from '../validation.ts'
+import type { Expressions } from './expressions.ts'
 
 const OPERATIONS = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE']
 const MUTATING_OPERATIONS = ['*', 'CONNECT', 'CREATE', 'UPDATE']
@@ -90,12 +91,14 @@ function validateResources(resources: readonly string[], field: string): FieldEr
   return errors
 }
 
-export function validateMatchConditions(conditions: readonly MatchCondition[] = [], field: string): FieldError[] {
+export function validateMatchConditions(conditions: readonly MatchCondition[] = [], field: string, expressions: Expressions): FieldError[] {
   const names = new Set<string>()
   const errors = conditions.length > MAX_CONDITIONS ? [tooMany(field, conditions.length, MAX_CONDITIONS)] : []
   for (const [index, { name = '', expression = '' }] of conditions.entries()) {
     const at = `${field}[${index}]`
-    if (expression.trim() === '') errors.push(required(`${at}.expression`))
+    const trimmed = expression.trim()
+    if (trimmed === '') errors.push(required(`${at}.expression`))
+    else errors.push(...expressions.errors('matchCondition', trimmed, `${at}.expression`))
     errors.push(...(name === '' ? [required(`${at}.name`)] : validateQualifiedName(name, `${at}.name`)))
     if (name !== '' && names.has(name)) errors.push(duplicate(`${at}.name`, name))
     names.add(name)
@@ -103,7 +106,7 @@ export function validateMatchConditions(conditions: readonly MatchCondition[] = 
   return errors
 }
 
-export function validateVariables(variables: readonly Variable[] = [], field: string): FieldError[] {
+export function validateVariables(variables: readonly Variable[] = [], field: string, expressions: Expressions): FieldError[] {
   return variables.flatMap(({ name = '', expression = '' }, index) => {
     const at = `${field}[${index}]`
     const errors: FieldError[] = []
@@ -111,6 +114,7 @@ export function validateVariables(variables: readonly Variable[] = [], field: st
     else if (!/^[_a-zA-Z][_a-zA-Z0-9]*$/.test(name) || CEL_RESERVED.has(name))
       errors.push(invalidValue(`${at}.name`, name, 'must be a valid CEL identifier'))
     if (expression.trim() === '') errors.push(required(`${at}.expression`, 'expression is not specified'))
+    else errors.push(...expressions.variableErrors(name, expression, `${at}.expression`))
     return errors
   })
 }

@@ -19,6 +19,7 @@ import type {
 import { ALL_VERBS, define, type ResourceDefinition, type Strategy, type TableDefinition } from '../resource.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
 import { each, portNumberErrors, semanticEqual, validateFullyQualifiedName, validateLabelSelector } from '../validation.ts'
+import { Expressions, loadChecker } from './expressions.ts'
 import {
   defaultRules,
   FAILURE_POLICIES,
@@ -33,6 +34,8 @@ const REVIEW_VERSIONS = ['v1', 'v1beta1']
 const SIDE_EFFECTS = ['None', 'NoneOnDryRun', 'Some', 'Unknown']
 const NO_SIDE_EFFECTS = ['None', 'NoneOnDryRun']
 const FORM = '; desired format: https://host[/path]'
+
+const NO_PARAMS = new Expressions({ params: false, variables: false })
 
 type Webhook = MutatingWebhook & ValidatingWebhook
 type Configuration = MutatingWebhookConfiguration | ValidatingWebhookConfiguration
@@ -116,6 +119,8 @@ function webhookStrategy(): Strategy<Configuration> {
     warnings: (configuration) => staticNameWarnings(nameCell(configuration)),
     specChanged: (configuration, old) => !semanticEqual(configuration.webhooks, old.webhooks),
     allowUnconditionalUpdate: false,
+    authorizeWrite: ({ webhooks = [] }) =>
+      webhooks.some(({ matchConditions = [] }) => matchConditions.length > 0) ? loadChecker() : undefined,
   }
 }
 
@@ -186,7 +191,9 @@ function validateHook(hook: Webhook, field: string, options: Options): FieldErro
   errors.push(...validateLabelSelector(hook.objectSelector, `${field}.objectSelector`, options))
   supported('reinvocationPolicy', REINVOCATION_POLICIES)
   errors.push(...validateClientConfig(hook.clientConfig ?? {}, `${field}.clientConfig`))
-  return options.skipMatchConditions ? errors : [...errors, ...validateMatchConditions(hook.matchConditions, `${field}.matchConditions`)]
+  return options.skipMatchConditions
+    ? errors
+    : [...errors, ...validateMatchConditions(hook.matchConditions, `${field}.matchConditions`, NO_PARAMS)]
 }
 
 function validateReviewVersions(versions: readonly string[], field: string, options: Options): FieldError[] {
