@@ -8,6 +8,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { admissionChain } from '../admission/chain.ts'
+import { mutatingAdmissionPolicy } from '../admission/mutatingpolicy.ts'
 import type { ServedAs } from '../admission/ownerreferencespermission.ts'
 import { defaultAdmissionPlugins } from '../admission/plugins.ts'
 import { validatingAdmissionPolicy } from '../admission/validatingpolicy.ts'
@@ -192,7 +193,12 @@ async function openServer(options: ServerOptions, opened: (() => unknown)[]): Pr
       randomSuffix: world.randomSuffix,
       servedAs: (apiVersion, kind) => servedAs(registry, apiVersion, kind),
       updateQuotaStatus: (key, change) => updateQuotaStatus(access, key, change),
-      more: [mutatingAdmissionWebhook(webhookDeps), validatingAdmissionPolicy(webhookDeps), validatingAdmissionWebhook(webhookDeps)],
+      more: [
+        mutatingAdmissionPolicy(webhookDeps),
+        mutatingAdmissionWebhook(webhookDeps),
+        validatingAdmissionPolicy(webhookDeps),
+        validatingAdmissionWebhook(webhookDeps),
+      ],
       tolerationSeconds: {
         notReady: options.admission.defaultNotReadyTolerationSeconds,
         unreachable: options.admission.defaultUnreachableTolerationSeconds,
