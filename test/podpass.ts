@@ -142,17 +142,19 @@ export function makePki(folder: string, port: number): void {
   })
 }
 
-/** `podpass serve` with the flags of `test/golden/README.md`; resolves when it is ready. */
-export async function startServe(store: StoreKind, flags: readonly string[] = ['--emulated-version=1.36']): Promise<Running> {
+/** `podpass serve` with the flags of `test/golden/README.md`, but for those `without`; resolves when it is ready. */
+export async function startServe(
+  store: StoreKind,
+  flags: readonly string[] = ['--emulated-version=1.36'],
+  { without = [] }: { without?: readonly string[] } = {},
+): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), 'podpass-test-'))
   const port = await freePort()
   const pki = join(folder, 'pki')
   const file = (name: string) => join(pki, name)
   makePki(pki, port)
   const etcd = store === 'etcd' ? await startEtcd(folder) : undefined
-  const args = [
-    COMMAND,
-    'serve',
+  const usual = [
     `--secure-port=${port}`,
     `--tls-cert-file=${file('apiserver.crt')}`,
     `--tls-private-key-file=${file('apiserver.key')}`,
@@ -169,8 +171,9 @@ export async function startServe(store: StoreKind, flags: readonly string[] = ['
     '--nodes=0',
     '--scheduler=false',
     etcd === undefined ? `--data-dir=${join(folder, 'store')}` : `--etcd-servers=${etcd.url}`,
-    ...flags,
   ]
+  const wanted = usual.filter((flag) => !without.some((name) => flag.startsWith(`--${name}=`)))
+  const args = [COMMAND, 'serve', ...wanted, ...flags]
   const ca = readFileSync(file('ca.crt'))
   let serve = startProcess(process.execPath, args)
   const stop = async () => {

@@ -30,11 +30,11 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-async function tokenOf(account: string): Promise<{ token: string; jti: string; works(): Promise<boolean> }> {
+async function tokenOf(account: string, spec: object = {}): Promise<{ token: string; jti: string; works(): Promise<boolean> }> {
   const { status } = await client.call<{ status: { token: string } }>({
     method: 'POST',
     path: `${ACCOUNTS}/${account}/token`,
-    body: { spec: {} },
+    body: { spec },
   })
   const { token } = status
   const { certificate: _, key: __, ...config } = loadClientConfig({ env: {}, cwd: '/', path: up.kubeconfig })
@@ -51,7 +51,7 @@ async function tokenOf(account: string): Promise<{ token: string; jti: string; w
   }
 }
 
-test('a token is listed, shown and revoked by its jti, and never printed', async () => {
+test('S129: a token is listed, shown and revoked by its jti, and never printed', async () => {
   const { token, jti, works } = await tokenOf('robot')
   expect(await works()).toBe(true)
   const listed = await podpass('tokens', 'list', '--account', 'robot')
@@ -71,6 +71,25 @@ test('S129: all tokens of an account are revoked, and nobody else has to suffer'
   expect(JSON.parse(out)).toMatchObject({ revokedTokens: 2 })
   expect([await one.works(), await two.works(), await others.works()]).toEqual([false, false, true])
   expect(await (await tokenOf('robot')).works()).toBe(true)
+})
+
+test('S129: all tokens bound to a node are revoked, or to the Pods on it', async () => {
+  await client.call({ method: 'POST', path: '/api/v1/nodes', body: { metadata: { name: 'node-1' } } })
+  const pod = {
+    metadata: { name: 'placed' },
+    spec: { serviceAccountName: 'robot', nodeName: 'node-1', containers: [{ name: 'c', image: 'x' }] },
+  }
+  await client.call({ method: 'POST', path: '/api/v1/namespaces/default/pods', body: pod })
+  const bound = (kind: string, name: string) => ({ boundObjectRef: { kind, apiVersion: 'v1', name } })
+  const ofNode = await tokenOf('robot', bound('Node', 'node-1'))
+  const ofPod = await tokenOf('robot', bound('Pod', 'placed'))
+  const unbound = await tokenOf('robot')
+  const alive = async () => [await ofNode.works(), await ofPod.works(), await unbound.works()]
+  expect(await alive()).toEqual([true, true, true])
+  expect((await podpass('tokens', 'revoke', '--pod', 'default/placed')).code).toBe(0)
+  expect(await alive()).toEqual([true, false, true])
+  expect((await podpass('tokens', 'revoke', '--node', 'node-1')).code).toBe(0)
+  expect(await alive()).toEqual([false, false, true])
 })
 
 test('a key is published before it signs, and what is retired takes its tokens along', async () => {
