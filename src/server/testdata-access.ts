@@ -22,7 +22,7 @@ export function resultOf(
   { server, authority }: Pick<TestServer, 'server' | 'authority'>,
   path: string,
   headers: Readonly<Record<string, string>> | readonly string[] = {},
-  client?: Certificate,
+  { client, body }: { client?: Certificate; body?: string } = {},
 ): Promise<Result> {
   return new Promise((resolve, reject) => {
     const request = https.request(
@@ -30,6 +30,7 @@ export function resultOf(
       {
         ca: authority.certificate,
         agent: false,
+        method: body === undefined ? 'GET' : 'POST',
         headers: headers as Record<string, string>,
         ...(client === undefined ? {} : { cert: client.certificate, key: client.key }),
       },
@@ -44,7 +45,7 @@ export function resultOf(
       },
     )
     request.on('error', reject)
-    request.end()
+    request.end(body)
   })
 }
 
