@@ -6,7 +6,7 @@
  */
 import { type FSWatcher, watch } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Clock } from '../clock.ts'
+import { type Clock, systemClock } from '../clock.ts'
 
 /** A configuration file as the server is given it. */
 export interface ConfigurationFile {
@@ -32,9 +32,8 @@ export function followFile({ path }: ConfigurationFile, clock: Clock, look: () =
     // Of the folder: a file is replaced by renaming, a mounted ConfigMap by turning a link.
     watcher = watch(dirname(path), { persistent: false }, () => {
       cancelSettle()
-      const timer = setTimeout(look, SETTLE_MS)
-      timer.unref()
-      cancelSettle = () => clearTimeout(timer)
+      // A matter of the disk, not of the API's time.
+      cancelSettle = systemClock.after(SETTLE_MS, look)
     })
     watcher.on('error', () => watcher?.close())
   } catch {
