@@ -6,7 +6,7 @@
  */
 import { functions, type Overload, TYPE_NAMES } from './declarations.ts'
 import { expandMacro } from './expand.ts'
-import { literalMistakes, patternProblem } from './literal-checks.ts'
+import { instantiationProblem, literalMistakes } from './literal-checks.ts'
 import { parse } from './parser.ts'
 import {
   type Call,
@@ -83,7 +83,7 @@ export function checkExpression(source: string, environment: Environment, wanted
   const given = checker.final(type)
   if (wanted.length > 0 && !wanted.some((one) => sameType(one, given))) return { problem: wrongResult(wanted, given) }
   const [bare] = checker.bareMessages
-  const problem = patternProblem(checker.visited) ?? (bare === undefined ? undefined : `reference to undefined type: ${bare}`)
+  const problem = instantiationProblem(checker.visited) ?? (bare === undefined ? undefined : `reference to undefined type: ${bare}`)
   return problem === undefined ? { type: given } : { problem: `program instantiation failed: ${problem}` }
 }
 
@@ -196,8 +196,8 @@ class Checker {
   }
 
   #lookup(name: string, local: Local | undefined): Type | undefined {
-    for (let at = local; at !== undefined; at = at.outer) if (at.name === name) return at.type
     const wanted = name.startsWith('.') ? name.slice(1) : name
+    for (let at = local; at !== undefined; at = at.outer) if (at.name === wanted) return at.type
     const known = this.#environment.variables.get(wanted) ?? TYPE_NAMES.get(wanted)
     return known ?? (this.#environment.hasStructure(wanted) ? typeOf(struct(wanted)) : undefined)
   }

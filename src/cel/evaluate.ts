@@ -92,7 +92,9 @@ export function compile(expr: Expr, around: Around): Step {
   }
 }
 
-function identifier(name: string, around: Around): Step {
+/** A leading dot means nothing where there is no namespace. */
+function identifier(written: string, around: Around): Step {
+  const name = written.startsWith('.') ? written.slice(1) : written
   if (isBound(around, name)) {
     return (run, scope) => {
       run.spend(1)

@@ -22,21 +22,39 @@ export function literalMistakes(visited: Visited, typeOf: TypeOf): Mistake[] {
   })
 }
 
-/** Patterns are compiled ahead: what the first bad one says. */
-export function patternProblem(visited: Visited): string | undefined {
+/** What is calculated ahead: patterns, and conversions of literals. Answers what the first that fails says. */
+export function instantiationProblem(visited: Visited): string | undefined {
   for (const { expr } of visited) {
-    if (expr.op !== 'call' || !['matches', 'find', 'findAll'].includes(expr.name)) continue
-    const given = expr.args[expr.target === undefined ? 1 : 0]
-    if (given?.op !== 'literal' || typeof given.value !== 'string') continue
-    const problem = problemOf(given.value)
+    if (expr.op !== 'call') continue
+    const problem = CONVERSIONS.has(expr.name)
+      ? conversionProblem(expr)
+      : PATTERN_FUNCTIONS.has(expr.name)
+        ? givenPatternProblem(expr)
+        : undefined
     if (problem !== undefined) return problem
   }
   return undefined
 }
 
-function problemOf(text: string): string | undefined {
+const PATTERN_FUNCTIONS: ReadonlySet<string> = new Set(['matches', 'find', 'findAll'])
+const CONVERSIONS: ReadonlySet<string> = new Set(['bool', 'bytes', 'double', 'dyn', 'duration', 'int', 'string', 'timestamp', 'uint'])
+
+function conversionProblem({ name, target, args }: Call): string | undefined {
+  const [given] = args
+  if (target !== undefined || given?.op !== 'literal' || args.length !== 1) return undefined
+  return problemOf(() => FUNCTIONS.get(name)?.([given.value], () => undefined))
+}
+
+function givenPatternProblem({ target, args }: Call): string | undefined {
+  const given = args[target === undefined ? 1 : 0]
+  const text = given?.op === 'literal' ? given.value : undefined
+  return typeof text === 'string' ? problemOf(() => pattern(text)) : undefined
+}
+
+/** What a CelError says. */
+function problemOf(attempt: () => unknown): string | undefined {
   try {
-    pattern(text)
+    attempt()
     return undefined
   } catch (error) {
     if (error instanceof CelError) return error.message
@@ -50,10 +68,12 @@ function callMistakes(call: Call, typeOf: TypeOf): Mistake[] {
   if (first?.op !== 'literal') return []
   if (call.name === 'duration' || call.name === 'timestamp') {
     const convert = FUNCTIONS.get(call.name)
-    return fails(() => convert?.([first.value], () => undefined)) ? [{ at: first.at, message: `invalid ${call.name} argument` }] : []
+    return problemOf(() => convert?.([first.value], () => undefined)) !== undefined
+      ? [{ at: first.at, message: `invalid ${call.name} argument` }]
+      : []
   }
   const text = first.value
-  return call.name === 'matches' && typeof text === 'string' && problemOf(text) !== undefined
+  return call.name === 'matches' && typeof text === 'string' && problemOf(() => pattern(text)) !== undefined
     ? [{ at: first.at, message: 'invalid matches argument' }]
     : []
 }
@@ -95,14 +115,4 @@ function held(type: Type, optional: boolean): Type {
 
 function mismatch({ at }: Expr, wanted: Type, found: Type): Mistake {
   return { at, message: `expected type '${formatType(wanted)}' but found '${formatType(found)}'` }
-}
-
-function fails(attempt: () => unknown): boolean {
-  try {
-    attempt()
-    return false
-  } catch (error) {
-    if (error instanceof CelError) return true
-    throw error
-  }
 }

@@ -115,7 +115,7 @@ function clause(verb: string, precision: number, value: unknown, spend: (cost: n
       if (real === undefined) throw wrong()
       if (!Number.isFinite(real)) return notFinite(real)
       const digits = Math.min(precision, 100)
-      return verb === 'f' ? real.toFixed(digits) : real.toExponential(digits).replace(/e([+-])(\d)$/, 'e$10$2')
+      return verb === 'f' ? fixed(real, digits) : real.toExponential(digits).replace(/e([+-])(\d)$/, 'e$10$2')
     }
     case 'b':
       if (typeof value === 'boolean') return value ? '1' : '0'
@@ -139,6 +139,16 @@ function clause(verb: string, precision: number, value: unknown, spend: (cost: n
     default:
       throw new CelError(`unrecognized formatting clause "${verb}"`)
   }
+}
+
+/** What is exactly between two goes to the even one, as in Go. */
+function fixed(value: number, digits: number): string {
+  const exact = Math.abs(value) < 1e21 && digits < 50 ? value.toFixed(100) : ''
+  const kept = exact.length - 100 + digits
+  if (!/^50*$/.test(exact.slice(kept))) return value.toFixed(digits)
+  const cut = exact.slice(0, digits === 0 ? kept - 1 : kept)
+  const last = cut.at(-1) ?? '0'
+  return Number(last) % 2 === 0 ? cut : value.toFixed(digits)
 }
 
 function notFinite(value: number): string {

@@ -225,8 +225,10 @@ export function compareNumbers(a: unknown, b: unknown): number | undefined {
   const left = numeric(a)
   const right = numeric(b)
   if (left === undefined || right === undefined) return undefined
-  // JavaScript compares integers and doubles exactly.
-  return left < right ? -1 : left > right ? 1 : left === right || Number(left) === Number(right) ? 0 : Number.NaN
+  if (typeof left === typeof right) return left < right ? -1 : left > right ? 1 : left === right ? 0 : Number.NaN
+  // As upstream: an integer beside a double is read as one.
+  const [a1, b1] = [Number(left), Number(right)]
+  return a1 < b1 ? -1 : a1 > b1 ? 1 : a1 === b1 ? 0 : Number.NaN
 }
 
 function numeric(value: unknown): bigint | number | undefined {
