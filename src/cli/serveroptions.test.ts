@@ -86,11 +86,13 @@ describe('serveOptions()', () => {
   })
 
   test('reads static tokens with quoted groups behind the unsafe flag', async () => {
-    const files = { tokens: 'secret,admin,1,"system:masters,devs"\n\nother,bob,2\n' }
+    const files = { tokens: 'secret,admin,1,"system:masters,devs"\n\nother,bob,2\nspace,eve,3,"system:masters "\n' }
     const { options } = await serve(['--token-auth-file=tokens', '--unsafe-static-tokens'], files)
     expect(options.staticTokens).toEqual([
       { token: 'secret', username: 'admin', uid: '1', groups: ['system:masters', 'devs'] },
       { token: 'other', username: 'bob', uid: '2', groups: [] },
+      // A look-alike stays one.
+      { token: 'space', username: 'eve', uid: '3', groups: ['system:masters '] },
     ])
   })
 

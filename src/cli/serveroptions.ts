@@ -8,6 +8,7 @@
  */
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
+import { parseTokenFile } from '../authentication/tokenfile.ts'
 import { CIPHER_SUITES } from '../server/cipher-suites.ts'
 import { defaultServerOptions, type ServerOptions, type StaticToken, type TlsOptions } from '../server/options.ts'
 import { auditOptions } from './auditflags.ts'
@@ -367,28 +368,19 @@ export function checkIssuers(values: Pick<Values, 'service-account-issuer' | 'se
     problems.push(`--service-account-jwks-uri=${jwks}: an https URL is needed`)
 }
 
-/** @see plugin/pkg/auth/authenticator, the format of --token-auth-file */
+/** Exactly as they are written: a group with a space behind it is another group. */
 function staticTokensOf(values: Values, read: Read, problems: string[]): StaticToken[] {
   const path = values['token-auth-file']
   if (path === undefined) return []
   if (!values['unsafe-static-tokens'])
     problems.push('--token-auth-file needs --unsafe-static-tokens: such tokens never expire and cannot be revoked without a restart')
-  const tokens: StaticToken[] = []
-  for (const [i, line] of (read('token-auth-file', path) ?? '').split('\n').entries()) {
-    if (line.trim() === '') continue
-    const cells = csvCells(line.trim())
-    const [token = '', username = '', uid = '', groups = ''] = cells
-    if (cells.length < 3 || token === '' || username === '')
-      problems.push(`--token-auth-file, line ${i + 1}: token,user,uid or token,user,uid,"group,group" is needed`)
-    else tokens.push({ token, username, uid, groups: groups === '' ? [] : groups.split(',').map((group) => group.trim()) })
+  try {
+    const users = parseTokenFile(read('token-auth-file', path) ?? '', path)
+    return [...users].map(([token, { username, uid = '', groups }]) => ({ token, username, uid, groups }))
+  } catch (error) {
+    problems.push(`--token-auth-file: ${(error as Error).message}`)
+    return []
   }
-  return tokens
-}
-
-function csvCells(line: string): string[] {
-  return [...line.matchAll(/(?:^|,)\s*(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(([, quoted, plain]) =>
-    quoted === undefined ? (plain ?? '').trim() : quoted.replaceAll('""', '"'),
-  )
 }
 
 function admissionOptions(values: Values, problems: string[]): ServerOptions['admission'] {
