@@ -76,16 +76,31 @@ test.each(SIGNING_ALGORITHMS)('%s is verified', async (alg) => {
 test.each<[string, () => Promise<string>, string | RegExp]>([
   ['of another issuer', () => token({ iss: 'https://other.example' }), 'none'],
   ['that is none', async () => 'garbage', 'none'],
-  ['for somebody else', () => token({ aud: ['vault'] }), 'oidc: verify token: oidc: expected audience in ["podpass"] got ["vault"]'],
-  ['that expired', () => token({ exp: NOW_MS / 1000 - 1 }), /^oidc: verify token: oidc: token is expired \(Token Expiry: /],
+  ['for somebody else', () => token({ aud: ['vault'] }), 'oidc: verify token: oidc: expected audience "podpass" got ["vault"]'],
+  [
+    'that expired',
+    () => token({ exp: NOW_MS / 1000 - 1 }),
+    /^oidc: verify token: oidc: token is expired \(Token Expiry: 2025-06-15 15:06:39 \+0000 UTC\)$/,
+  ],
   ['without an end', () => token({ exp: undefined }), /^oidc: verify token: oidc: token is expired/],
-  ['of the future', () => token({ nbf: NOW_MS / 1000 + 301 }), /^oidc: verify token: oidc: current time .* before the nbf/],
+  ['of the future', () => token({ nbf: NOW_MS / 1000 + 61 }), /^oidc: verify token: oidc: current time .* before the nbf/],
   [
     'by another key',
     () => token({}, 'RS256', 'other'),
     'oidc: verify token: failed to verify signature: failed to verify id token signature',
   ],
   ['without a user', () => token({ sub: undefined }), 'oidc: parse username claims "sub": claim not present'],
+  [
+    'of a user that is a number',
+    () => token({ sub: 7 }),
+    /failed to unmarshal claims: json: cannot unmarshal number into Go struct field idToken.sub/,
+  ],
+  [
+    'of a user that is null',
+    () => token({ sub: null }),
+    'oidc: parse username claims "sub": json: cannot unmarshal null into Go value of type string',
+  ],
+  ['of a moment ahead', () => token({ nbf: NOW_MS / 1000 + 59 }), 'oidc:jane'],
   ['with odd groups', () => token({ groups: [1] }), /^oidc: parse groups claim "groups": /],
 ])('a token %s: %s', async (_, make, said) => {
   expect(text(await (await authenticator()).authenticateToken(await make(), {}))).toMatch(said)

@@ -38,7 +38,7 @@ export interface JwtSettings {
 }
 
 const NONE: Authentication = { outcome: 'none' }
-const NOT_BEFORE_LEEWAY_MS = 5 * 60_000
+const NOT_BEFORE_LEEWAY_MS = 60_000
 
 /** Wrap several in `jwtSet`, and that in `audienceAgnostic`. */
 export function jwtAuthenticator(settings: JwtSettings): TokenAuthenticator {
@@ -99,6 +99,7 @@ export function groupsClaim(claim: string, prefix: string): (claims: Claims) => 
   return (claims) => {
     if (!Object.hasOwn(claims, claim)) return []
     const value = claims[claim]
+    if (value === null) return []
     const groups: unknown[] = Array.isArray(value) ? value : [value]
     if (!groups.every((group) => typeof group === 'string'))
       throw new Error(`oidc: parse groups claim ${quote(claim)}: ${mismatch(value, 'string')}`)
@@ -111,16 +112,16 @@ export function uidClaim(claim: string): (claims: Claims) => string {
   return (claims) => {
     const problem = (why: string) => new Error(`oidc: parse uid claim ${quote(claim)}: ${why}`)
     if (!Object.hasOwn(claims, claim)) throw problem('claim not present')
-    const uid = claims[claim]
+    const uid = claims[claim] ?? ''
     if (typeof uid !== 'string') throw problem(mismatch(uid, 'string'))
     return uid
   }
 }
 
 /** What Go's decoder says. */
-function mismatch(value: unknown, type: string): string {
+function mismatch(value: unknown, type: string, into = 'Go value'): string {
   const kind = value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value
-  return `json: cannot unmarshal ${kind} into Go value of type ${type}`
+  return `json: cannot unmarshal ${kind} into ${into} of type ${type}`
 }
 
 /** The prefix that `--oidc-username-prefix` means when it is not given, and `-` when it is. */
@@ -173,15 +174,16 @@ async function judge(settings: JwtSettings, { jws, claims }: Parsed): Promise<Us
 
 async function verify({ audiences, signingAlgorithms, keys, clock }: JwtSettings, jws: Jws, claims: Claims): Promise<void> {
   const nowMs = clock.nowMs()
+  const { sub } = claims
+  if (sub !== undefined && sub !== null && typeof sub !== 'string')
+    throw new Error(`oidc: failed to unmarshal claims: ${mismatch(sub, 'string', 'Go struct field idToken.sub')}`)
   const expiresAtMs = milliseconds(claims, 'exp')
   if (expiresAtMs === undefined || expiresAtMs < nowMs) {
-    throw new Error(`oidc: token is expired (Token Expiry: ${expiresAtMs === undefined ? 'none' : new Date(expiresAtMs).toISOString()})`)
+    throw new Error(`oidc: token is expired (Token Expiry: ${expiresAtMs === undefined ? NO_TIME : goTime(expiresAtMs)})`)
   }
   const notBeforeMs = milliseconds(claims, 'nbf')
   if (notBeforeMs !== undefined && nowMs + NOT_BEFORE_LEEWAY_MS < notBeforeMs) {
-    throw new Error(
-      `oidc: current time ${new Date(nowMs).toISOString()} before the nbf (not before) time: ${new Date(notBeforeMs).toISOString()}`,
-    )
+    throw new Error(`oidc: current time ${goTime(nowMs)} before the nbf (not before) time: ${goTime(notBeforeMs)}`)
   }
   const { alg } = jws.header
   if (!signingAlgorithms.includes(alg))
@@ -191,7 +193,17 @@ async function verify({ audiences, signingAlgorithms, keys, clock }: JwtSettings
   if (!(await keys.verifies(jws))) throw new Error('failed to verify signature: failed to verify id token signature')
   const meant = audienceList(claims['aud'])
   if (meant.some((audience) => audiences.includes(audience))) return
-  throw new Error(`oidc: expected audience in [${[...audiences].sort().map(quote).join(' ')}] got [${meant.map(quote).join(' ')}]`)
+  const wanted = audiences.length === 1 ? quote(audiences[0] as string) : `in [${[...audiences].sort().map(quote).join(' ')}]`
+  throw new Error(`oidc: expected audience ${wanted} got [${meant.map(quote).join(' ')}]`)
+}
+
+/** Go's zero time. */
+const NO_TIME = '0001-01-01 00:00:00 +0000 UTC'
+
+/** As Go prints a time, to the millisecond. */
+function goTime(ms: number): string {
+  const [date = '', time = ''] = new Date(ms).toISOString().split('T')
+  return `${date} ${time.replace(/\.?0*Z$/, '')} +0000 UTC`
 }
 
 function milliseconds(claims: Claims, claim: string): number | undefined {
