@@ -120,8 +120,8 @@ async function openServer(options: ServerOptions, opened: (() => unknown)[]): Pr
   opened.push(() => cache.close())
 
   const families = new Families()
-  const longRunning: { current: LongRunning | undefined } = { current: undefined }
   const serverName = identityName(hostname())
+  const longRunning: { current: LongRunning | undefined } = { current: undefined }
   const tokensDied = () => longRunning.current?.recheck()
   const identity = await openIdentity(options, {
     cache,
@@ -132,9 +132,9 @@ async function openServer(options: ServerOptions, opened: (() => unknown)[]): Pr
     ...(keyLives === undefined ? {} : { keyLives }),
     tokensDied,
     count: tokenCounts(families),
-  })
     families,
     serverName,
+  })
   const { keys, issuer, chain } = identity
   const registry = new Registry(withPodpassSchemas(builtinSchemas))
   const authorizer: { current: Authorizer } = { current: alwaysDenyAuthorizer }
