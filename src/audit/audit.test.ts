@@ -10,6 +10,7 @@ import { logBackend } from './log-backend.ts'
 import { LogFile } from './log-file.ts'
 import { type Audited, auditConfig, auditPolicy, type PolicyRule } from './policy.ts'
 import { REMOVED, redactBody, withoutQueryTokens, withoutTokens } from './redact.ts'
+import { truncatingBackend } from './truncate.ts'
 import { webhookBackend } from './webhook-backend.ts'
 
 const PODS: Audited = {
@@ -264,5 +265,39 @@ test('a webhook gets lists of events, and is asked again when it fails', async (
     kind: 'EventList',
     apiVersion: 'audit.k8s.io/v1',
     items: [{ auditID: 'id', stage: 'ResponseComplete' }],
+  })
+})
+
+describe('truncation', () => {
+  function truncated(event: AuditEvent, maxBytes: number): { kept: AuditEvent[]; lost: string[]; written: boolean } {
+    const kept: AuditEvent[] = []
+    const lost: string[] = []
+    const inner = { name: 'log', write: (one: AuditEvent) => kept.push(one) > 0, close: async () => {} }
+    const backend = truncatingBackend(inner, maxBytes, {
+      failed: (name, error, events) => lost.push(`${name}: ${(error as Error).message} (${events})`),
+    })
+    return { written: backend.write(event), kept, lost }
+  }
+  const LARGE: AuditEvent = {
+    ...EVENT,
+    level: 'RequestResponse',
+    requestObject: { data: 'é'.repeat(500) },
+    responseObject: { data: 'x'.repeat(500) },
+    annotations: { a: 'b' },
+  }
+  const bytes = Buffer.byteLength(JSON.stringify(LARGE)) + 1
+
+  test('leaves an event alone that is as large as it may be', () => {
+    expect(truncated(LARGE, bytes)).toEqual({ kept: [LARGE], lost: [], written: true })
+  })
+  test('takes the objects out of a larger one, and says so', () => {
+    const { requestObject: _, responseObject: __, ...rest } = LARGE
+    const small = { ...rest, annotations: { a: 'b', 'audit.k8s.io/truncated': 'true' } }
+    expect(truncated(LARGE, bytes - 1)).toEqual({ kept: [small], lost: [], written: true })
+  })
+  test('loses one that is too large without them, and counts it', () => {
+    const lost = ['truncate: event is too large even after truncating (1)']
+    expect(truncated(LARGE, 100)).toEqual({ kept: [], lost, written: true })
+    expect(truncated({ ...EVENT, level: 'Metadata' }, 100)).toEqual({ kept: [], lost, written: true })
   })
 })

@@ -6,7 +6,9 @@
  */
 
 import { plainValue } from '../api/json.ts'
+import { quote } from '../api/quote.ts'
 import { parseYaml } from '../api/yaml.ts'
+import type { BatchSettings } from '../audit/batch.ts'
 import { DEFAULT_POLICY } from '../audit/default-policy.ts'
 import { auditPolicy, type Policy } from '../audit/policy.ts'
 import { KubeconfigError, loadClientConfig } from '../client/kubeconfig.ts'
@@ -14,6 +16,7 @@ import type { AuditOptions } from '../server/options.ts'
 import type { Flags, Parsed } from './flags.ts'
 
 const AUDIT = 'Audit'
+const VERSION = 'audit.k8s.io/v1'
 
 export const AUDIT_FLAGS = {
   'audit-policy-file': {
@@ -43,6 +46,35 @@ export const AUDIT_FLAGS = {
   'audit-log-batch-buffer-size': { category: AUDIT, type: 'int', default: 10_000, help: 'Events that wait at most, in batch mode.' },
   'audit-log-batch-max-size': { category: AUDIT, type: 'int', default: 1, help: 'Events that are written at once, in batch mode.' },
   'audit-log-batch-max-wait': { category: AUDIT, type: 'duration', default: 0, help: 'The longest that an event waits, in batch mode.' },
+  'audit-log-batch-throttle-enable': {
+    category: AUDIT,
+    type: 'bool',
+    default: false,
+    help: 'Write no more than so many batches a second.',
+  },
+  'audit-log-batch-throttle-qps': { category: AUDIT, type: 'float', default: 0, help: 'How many batches a second, in batch mode.' },
+  'audit-log-batch-throttle-burst': { category: AUDIT, type: 'int', default: 0, help: 'How many at once after a pause, in batch mode.' },
+  'audit-log-truncate-enabled': {
+    category: AUDIT,
+    type: 'bool',
+    default: false,
+    help: 'Leave the objects out of events that are too large, and the event where that does not help.',
+  },
+  'audit-log-truncate-max-event-size': {
+    category: AUDIT,
+    type: 'int',
+    value: 'bytes',
+    default: 102_400,
+    help: 'How large an event may be.',
+  },
+  'audit-log-truncate-max-batch-size': {
+    category: AUDIT,
+    type: 'int',
+    value: 'bytes',
+    default: 10_485_760,
+    help: 'Not below the size of an event. As in kube-apiserver, it bounds nothing: events are looked at one by one.',
+  },
+  'audit-log-version': { category: AUDIT, type: 'string', default: VERSION, help: 'The version of events; there is no other.' },
   'audit-webhook-config-file': {
     category: AUDIT,
     type: 'string',
@@ -60,8 +92,29 @@ export const AUDIT_FLAGS = {
     default: true,
     help: 'Send no more than so many batches a second.',
   },
-  'audit-webhook-batch-throttle-qps': { category: AUDIT, type: 'int', default: 10, help: 'How many batches a second.' },
+  'audit-webhook-batch-throttle-qps': { category: AUDIT, type: 'float', default: 10, help: 'How many batches a second.' },
   'audit-webhook-batch-throttle-burst': { category: AUDIT, type: 'int', default: 15, help: 'How many at once after a pause.' },
+  'audit-webhook-truncate-enabled': {
+    category: AUDIT,
+    type: 'bool',
+    default: false,
+    help: 'Leave the objects out of events that are too large, and the event where that does not help.',
+  },
+  'audit-webhook-truncate-max-event-size': {
+    category: AUDIT,
+    type: 'int',
+    value: 'bytes',
+    default: 102_400,
+    help: 'How large an event may be.',
+  },
+  'audit-webhook-truncate-max-batch-size': {
+    category: AUDIT,
+    type: 'int',
+    value: 'bytes',
+    default: 10_485_760,
+    help: 'Not below the size of an event. As in kube-apiserver, it bounds nothing: events are looked at one by one.',
+  },
+  'audit-webhook-version': { category: AUDIT, type: 'string', default: VERSION, help: 'The version of events; there is no other.' },
 } as const satisfies Flags
 
 type Values = Parsed<typeof AUDIT_FLAGS>['values']
@@ -86,6 +139,8 @@ export function auditOptions(
   oneOf('audit-webhook-mode', values['audit-webhook-mode'], ['batch'], problems)
   for (const flag of ['audit-log-maxage', 'audit-log-maxbackup', 'audit-log-maxsize'] as const)
     if (values[flag] < 0) problems.push(`--${flag}: not below 0`)
+  checkBackend(values, 'log', mode === 'batch', problems)
+  checkBackend(values, 'webhook', webhook !== '', problems)
   const client = webhook === '' ? undefined : webhookClient(webhook, problems)
   if (policy === undefined) return undefined
   return {
@@ -105,7 +160,9 @@ export function auditOptions(
               bufferSize: values['audit-log-batch-buffer-size'],
               maxBatchSize: values['audit-log-batch-max-size'],
               maxWaitMs: values['audit-log-batch-max-wait'] * 1000,
+              throttle: throttleOf(values, 'log'),
             },
+            maxEventBytes: values['audit-log-truncate-enabled'] ? values['audit-log-truncate-max-event-size'] : undefined,
           },
         }),
     ...(client === undefined
@@ -118,13 +175,39 @@ export function auditOptions(
               bufferSize: values['audit-webhook-batch-buffer-size'],
               maxBatchSize: values['audit-webhook-batch-max-size'],
               maxWaitMs: values['audit-webhook-batch-max-wait'] * 1000,
-              throttle: values['audit-webhook-batch-throttle-enable']
-                ? { qps: values['audit-webhook-batch-throttle-qps'], burst: values['audit-webhook-batch-throttle-burst'] }
-                : undefined,
+              throttle: throttleOf(values, 'webhook'),
             },
+            maxEventBytes: values['audit-webhook-truncate-enabled'] ? values['audit-webhook-truncate-max-event-size'] : undefined,
           },
         }),
   }
+}
+
+function throttleOf(values: Values, backend: 'log' | 'webhook'): BatchSettings['throttle'] {
+  if (!values[`audit-${backend}-batch-throttle-enable`]) return undefined
+  return { qps: values[`audit-${backend}-batch-throttle-qps`], burst: values[`audit-${backend}-batch-throttle-burst`] }
+}
+
+/** @see apiserver/pkg/server/options/audit.go, validateBackendBatchOptions and AuditTruncateOptions.Validate */
+function checkBackend(values: Values, backend: 'log' | 'webhook', isBatched: boolean, problems: string[]): void {
+  const positive = (what: string, value: number) => {
+    if (value <= 0) problems.push(`invalid audit ${what} ${value}, must be a positive number`)
+  }
+  if (isBatched) {
+    positive(`batch ${backend} buffer size`, values[`audit-${backend}-batch-buffer-size`])
+    positive(`batch ${backend} max batch size`, values[`audit-${backend}-batch-max-size`])
+    const throttle = throttleOf(values, backend)
+    if (throttle !== undefined) {
+      positive(`batch ${backend} throttle QPS`, throttle.qps)
+      positive(`batch ${backend} throttle burst`, throttle.burst)
+    }
+  }
+  const maxEvent = values[`audit-${backend}-truncate-max-event-size`]
+  const maxBatch = values[`audit-${backend}-truncate-max-batch-size`]
+  positive(`truncate ${backend} max event size`, maxEvent)
+  if (maxBatch < maxEvent)
+    problems.push(`invalid audit truncate ${backend} max batch size ${maxBatch}, must be greater than max event size (${maxEvent})`)
+  if (values[`audit-${backend}-version`] !== VERSION) problems.push(`invalid group version, allowed versions are [${quote(VERSION)}]`)
 }
 
 function policyOf(file: string, text: string | undefined, problems: string[]): Policy | undefined {

@@ -445,7 +445,6 @@ export const FLAGS_WITHOUT_EFFECT: Readonly<Record<string, OtherFlag>> = {
 }
 
 const CONFIGURED = 'podpass does not read such a file'
-const AUDIT = 'audit events are whole and of one version; the log is not throttled'
 const SIGNER = 'one CA signs for all signers; give it as --cluster-signing-cert-file'
 
 /** Asking for these and not getting them would be worse than not starting. */
@@ -456,17 +455,6 @@ export const REFUSED_FLAGS: Readonly<Record<string, OtherFlag>> = {
   'tracing-config-file': text(CONFIGURED),
   'encryption-provider-config': text('podpass does not encrypt what it stores; use an encrypted disk'),
   'encryption-provider-config-automatic-reload': bool('podpass does not encrypt what it stores; use an encrypted disk'),
-  'audit-log-version': text(AUDIT),
-  'audit-log-truncate-enabled': bool(AUDIT),
-  'audit-log-truncate-max-batch-size': text(AUDIT),
-  'audit-log-truncate-max-event-size': text(AUDIT),
-  'audit-log-batch-throttle-burst': text(AUDIT),
-  'audit-log-batch-throttle-enable': bool(AUDIT),
-  'audit-log-batch-throttle-qps': text(AUDIT),
-  'audit-webhook-version': text(AUDIT),
-  'audit-webhook-truncate-enabled': bool(AUDIT),
-  'audit-webhook-truncate-max-batch-size': text(AUDIT),
-  'audit-webhook-truncate-max-event-size': text(AUDIT),
   'etcd-servers-overrides': text('all resources are in one store'),
   'enable-garbage-collector': bool('turn it off by --controllers=*,-garbage-collector-controller'),
   'disable-http2-serving': bool('both HTTP versions are served on one port'),
@@ -495,10 +483,6 @@ export const HARMLESS_VALUES: Readonly<Record<string, boolean | string>> = {
   'enable-garbage-collector': true,
   'disable-http2-serving': false,
   'enable-logs-handler': false,
-  'audit-log-version': 'audit.k8s.io/v1',
-  'audit-webhook-version': 'audit.k8s.io/v1',
-  'audit-log-truncate-enabled': false,
-  'audit-webhook-truncate-enabled': false,
 }
 
 /** kube-apiserver's admission plugins. @see pkg/kubeapiserver/options/plugins.go, AllOrderedPlugins */

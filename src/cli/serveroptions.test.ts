@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -96,6 +96,90 @@ describe('serveOptions()', () => {
     ])
   })
 
+  test('reads the settings of issuers and webhooks', async () => {
+    const kubeconfig = join(folder, 'webhook.kubeconfig')
+    writeFileSync(
+      kubeconfig,
+      JSON.stringify({
+        clusters: [{ name: 'a', cluster: { server: 'https://judge.example' } }],
+        contexts: [{ name: 'a', context: { cluster: 'a' } }],
+        'current-context': 'a',
+      }),
+    )
+    const { options } = await serve([
+      '--authorization-mode=Node,Webhook,RBAC',
+      `--authorization-webhook-config-file=${kubeconfig}`,
+      '--authorization-webhook-version=v1',
+      '--authorization-webhook-cache-authorized-ttl=1m',
+      '--oidc-issuer-url=https://sso.example',
+      '--oidc-client-id=podpass',
+      '--oidc-required-claim=a=b,c=d',
+      '--oidc-required-claim=e=f',
+      `--authentication-token-webhook-config-file=${kubeconfig}`,
+      '--authentication-token-webhook-cache-ttl=0',
+    ])
+    expect(options).toMatchObject({
+      authorizationModes: ['Node', 'Webhook', 'RBAC'],
+      authorizationWebhook: {
+        kubeConfigFile: kubeconfig,
+        version: 'v1',
+        authorizedMs: 60_000,
+        unauthorizedMs: 30_000,
+        failurePolicy: 'NoOpinion',
+      },
+      oidc: {
+        issuerUrl: 'https://sso.example',
+        usernameClaim: 'sub',
+        signingAlgorithms: ['RS256'],
+        requiredClaims: { a: 'b,c=d', e: 'f' },
+      },
+      tokenWebhook: { kubeConfigFile: kubeconfig, version: 'v1beta1', cacheSeconds: 0 },
+    })
+  })
+
+  test('lets nobody in anonymously where everything is allowed', async () => {
+    expect((await serve(['--authorization-mode=AlwaysAllow'])).options.anonymousAuth).toBe(false)
+    expect((await serve(['--authorization-mode=RBAC'])).options.anonymousAuth).toBe(true)
+  })
+
+  test('cuts and throttles audit events as it is told', async () => {
+    const { options } = await serve([
+      '--audit-log-path=-',
+      '--audit-log-mode=batch',
+      '--audit-log-batch-throttle-enable',
+      '--audit-log-batch-throttle-qps=2.5',
+      '--audit-log-batch-throttle-burst=5',
+      '--audit-log-truncate-enabled',
+      '--audit-log-truncate-max-event-size=1000',
+      '--audit-log-version=audit.k8s.io/v1',
+    ])
+    expect(options.audit?.log).toMatchObject({ maxEventBytes: 1000, batch: { throttle: { qps: 2.5, burst: 5 } } })
+    const plain = await serve(['--audit-log-path=-'])
+    expect(plain.options.audit?.log?.maxEventBytes).toBeUndefined()
+    expect(plain.options.audit?.log?.batch.throttle).toBeUndefined()
+  })
+
+  test.each([
+    ['--audit-log-truncate-max-event-size=0', /invalid audit truncate log max event size 0, must be a positive number/],
+    [
+      '--audit-webhook-truncate-max-batch-size=1',
+      /invalid audit truncate webhook max batch size 1, must be greater than max event size \(102400\)/,
+    ],
+    ['--audit-log-version=audit.k8s.io/v2', /invalid group version, allowed versions are \["audit.k8s.io\/v1"\]/],
+    ['--audit-log-batch-throttle-enable', /invalid audit batch log throttle QPS 0, must be a positive number/],
+  ])('refuses the audit flag %s', async (flag, why) => {
+    await expect(serve(['--audit-log-path=-', '--audit-log-mode=batch', flag])).rejects.toThrow(why)
+  })
+
+  test('refuses --anonymous-auth beside a file that says more of it', async () => {
+    const file = 'apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\nanonymous: {enabled: true}\n'
+    await expect(serve(['--authentication-config=a.yaml', '--anonymous-auth'], { 'a.yaml': file })).rejects.toThrow(
+      /a.yaml: anonymous: Forbidden: --anonymous-auth flag cannot be set when anonymous field is configured in authentication configuration file/,
+    )
+    const { options } = await serve(['--authentication-config=a.yaml'], { 'a.yaml': file })
+    expect(options.authenticationConfig?.read().toString()).toBe(file)
+  })
+
   test('takes a signing endpoint in place of both key files, and not beside them', async () => {
     await expect(serve(['--service-account-signing-endpoint=/run/signer.sock'])).rejects.toThrow(/signs in place of/)
   })
@@ -122,6 +206,44 @@ describe('serveOptions()', () => {
     ['half of a pair', ['--tls-cert-file=x'], /--tls-cert-file and --tls-private-key-file go together; --tls-private-key-file is missing/],
     ['two stores', ['--etcd-servers=http://a:1', '--data-dir=x'], /two stores/],
     ['etcd certificates without etcd', ['--etcd-cafile=x'], /means nothing without --etcd-servers/],
+    ['a mode twice', ['--authorization-mode=RBAC,RBAC'], /authorization-mode \["RBAC" "RBAC"\] has mode specified more than once/],
+    [
+      'a webhook without its mode',
+      ['--authorization-webhook-config-file=x'],
+      /cannot specify --authorization-webhook-config-file without mode Webhook/,
+    ],
+    [
+      'an unknown version of a webhook',
+      ['--authentication-token-webhook-config-file=x', '--authentication-token-webhook-version=v2'],
+      /unsupported authentication webhook version "v2", supported versions are "v1", "v1beta1"/,
+    ],
+    ['a webhook without its kubeconfig', ['--authentication-token-webhook-config-file=/nonexistent'], /\/nonexistent cannot be read/],
+    [
+      'two configurations of authorization',
+      ['--authorization-config=x', '--authorization-mode=RBAC'],
+      /--authorization-config can not be specified when --authorization-mode or --authorization-webhook-\* flags are defined/,
+    ],
+    ['an authorization configuration that is not there', ['--authorization-config=x'], /--authorization-config=x: there is no such file/],
+    [
+      'two configurations of authentication',
+      ['--authentication-config=x', '--oidc-issuer-url=https://a'],
+      /authentication-config file and oidc-\* flags are mutually exclusive/,
+    ],
+    [
+      'an issuer without a client',
+      ['--oidc-issuer-url=https://a'],
+      /oidc-issuer-url and oidc-client-id must be specified together when any oidc-\* flags are set/,
+    ],
+    [
+      'an issuer without TLS',
+      ['--oidc-issuer-url=http://a', '--oidc-client-id=b'],
+      /invalid authentication configuration: jwt\[0\].issuer.url: Invalid value: "http:\/\/a": URL scheme must be https/,
+    ],
+    [
+      'an unknown algorithm',
+      ['--oidc-issuer-url=https://a', '--oidc-client-id=b', '--oidc-signing-algs=none'],
+      /oidc: unsupported signing alg: "none"/,
+    ],
     ['static tokens without the unsafe flag', ['--token-auth-file=/dev/null'], /needs --unsafe-static-tokens/],
     ['what kube-apiserver has and podpass does not do', ['--encryption-provider-config=x'], /--encryption-provider-config is refused/],
     ['an unknown mode', ['--authorization-mode=RBCA'], /did you mean RBAC/],

@@ -5,14 +5,11 @@
  * @see apiserver/pkg/util/webhook/webhook.go; client-go/rest/request.go
  * @module
  */
-import { goDurationText } from '../api/goduration.ts'
 import { decodeText, JsonObject, JsonSyntaxError, parseTree, plainValue } from '../api/json.ts'
 import { DecodeError, normalizeTree } from '../api/normalize.ts'
 import { builtinSchemas } from '../api/schemas.ts'
-import type { Clock } from '../clock.ts'
-import { Credentials } from './credentials.ts'
-import type { ClientConfig } from './kubeconfig.ts'
-import { closeIdle, PostError, type Posted, type PostTarget, post, postAgent, statusText } from './post.ts'
+import { kubeconfigPoster, type PosterOptions } from './kubeconfig-post.ts'
+import { PostError, type Posted, statusText } from './post.ts'
 
 /** How one attempt ended. */
 export type AttemptResult = 'success' | 'timeout' | 'canceled' | 'error'
@@ -27,11 +24,7 @@ export class ReviewError extends Error {
   }
 }
 
-export interface ReviewWebhookOptions {
-  client: ClientConfig
-  /** Of one attempt. */
-  timeoutMs: number
-  clock: Clock
+export interface ReviewWebhookOptions extends PosterOptions {
   /** In [0, 1). */
   random(): number
   /** Resolves after so long, of real time. */
@@ -50,8 +43,6 @@ export interface ReviewWebhook {
   close(): void
 }
 
-/** Go's, of a client that has a limit of its own. */
-const TIMEOUT_TEXT = 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
 const ATTEMPTS = 5
 const FIRST_PAUSE_MS = 500
 const FACTOR = 1.5
@@ -61,21 +52,8 @@ const JITTER = 0.2
 const RETRIED_CODES: ReadonlySet<number> = new Set([429, 500, 504])
 
 export function reviewWebhook(options: ReviewWebhookOptions): ReviewWebhook {
-  const { client, timeoutMs, pause, random } = options
-  const credentials = new Credentials(client, options)
-  let { target, exec } = { target: targetOf(client, undefined), exec: undefined as object | undefined }
-  const query = `?timeout=${goDurationText(timeoutMs)}`
-
-  async function attempt(body: string): Promise<Posted> {
-    const current = await credentials.current()
-    if (current.exec !== exec) {
-      closeIdle(target.agent)
-      exec = current.exec
-      target = targetOf(client, current.exec)
-    }
-    const headers = { 'user-agent': 'kube-apiserver', ...(current.authorization !== undefined && { authorization: current.authorization }) }
-    return post({ ...target, path: target.path + query, headers }, { body, timeoutMs, timeoutText: TIMEOUT_TEXT })
-  }
+  const { pause, random } = options
+  const poster = kubeconfigPoster(options)
 
   return {
     async ask(review, attempted) {
@@ -83,7 +61,7 @@ export function reviewWebhook(options: ReviewWebhookOptions): ReviewWebhook {
       let pauseMs = FIRST_PAUSE_MS
       for (let tries = 1; ; tries++) {
         const startedMs = performance.now()
-        const outcome = await attempt(body).then(
+        const outcome = await poster.post(body).then(
           (answer) => verdict(answer, review),
           (error: Error) => refusal(error),
         )
@@ -95,7 +73,7 @@ export function reviewWebhook(options: ReviewWebhookOptions): ReviewWebhook {
         pauseMs *= FACTOR
       }
     },
-    close: () => closeIdle(target.agent),
+    close: () => poster.close(),
   }
 }
 
@@ -165,28 +143,4 @@ function reviewIn(document: JsonObject, { kind: wantedKind, apiVersion: wantedVe
   const schema = builtinSchemas.byKind(wantedVersion.replace(/\/.*$/, ''), 'v1', wantedKind)
   if (schema === undefined) throw new TypeError(`${wantedKind} is no review`)
   return normalizeTree(schema, document).object
-}
-
-/** The exact path of the kubeconfig, so that it need not be an API server. */
-function targetOf(client: ClientConfig, exec: { certificate?: string; key?: string } | undefined): PostTarget {
-  const { hostname, host, port, pathname, protocol } = new URL(client.server)
-  const isPlain = protocol === 'http:'
-  const certificate = exec?.certificate ?? client.certificate
-  const key = exec?.key ?? client.key
-  const name = hostname.replace(/^\[|\]$/g, '')
-  const address = { host: name, port: port === '' ? (isPlain ? 80 : 443) : Number(port) }
-  return {
-    agent: postAgent(
-      {
-        ...(client.ca !== undefined && { ca: client.ca }),
-        ...(certificate !== undefined && key !== undefined && { cert: certificate, key }),
-        rejectUnauthorized: !client.insecureSkipTlsVerify,
-      },
-      isPlain,
-    ),
-    authority: host,
-    path: pathname.length > 1 ? pathname.replace(/\/+$/, '') : '/',
-    servername: client.tlsServerName ?? name,
-    address: () => address,
-  }
 }

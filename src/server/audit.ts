@@ -5,13 +5,12 @@
  * @module
  */
 
-import { request as plainRequest } from 'node:http'
-import { Agent, request } from 'node:https'
 import type { AuditBackend } from '../audit/backend.ts'
 import { logBackend } from '../audit/log-backend.ts'
 import { LogFile } from '../audit/log-file.ts'
+import { truncatingBackend } from '../audit/truncate.ts'
 import { webhookBackend } from '../audit/webhook-backend.ts'
-import type { ClientConfig } from '../client/kubeconfig.ts'
+import { kubeconfigPoster } from '../client/kubeconfig-post.ts'
 import type { Clock } from '../clock.ts'
 import { AuditMetrics, AuditTrail } from './audit-trail.ts'
 import type { Families } from './metrics-families.ts'
@@ -22,61 +21,21 @@ const WEBHOOK_TIMEOUT_MS = 30_000
 export function auditTrail({ policy, log, webhook }: AuditOptions, deps: { clock: Clock; log: ServerLog; families: Families }): AuditTrail {
   const metrics = new AuditMetrics(deps.families, (backend, err) => deps.log.error({ backend, err }, 'audit events were lost'))
   const backends: AuditBackend[] = []
+  const truncated = (backend: AuditBackend, maxEventBytes: number | undefined) =>
+    maxEventBytes === undefined ? backend : truncatingBackend(backend, maxEventBytes, metrics)
   if (log !== undefined) {
     const file = new LogFile({
       ...log,
       nowMs: () => deps.clock.nowMs(),
       problem: (err) => deps.log.error({ err }, 'audit log could not be tidied'),
     })
-    backends.push(logBackend(file, log.format, log.mode === 'batch' ? log.batch : undefined, metrics))
+    backends.push(truncated(logBackend(file, log.format, log.mode === 'batch' ? log.batch : undefined, metrics), log.maxEventBytes))
   }
   if (webhook !== undefined) {
-    backends.push(
-      webhookBackend(
-        { post: poster(webhook.client), initialBackoffMs: webhook.initialBackoffMs, batch: webhook.batch, random: Math.random },
-        metrics,
-      ),
-    )
+    const { client, initialBackoffMs, batch, maxEventBytes } = webhook
+    const poster = kubeconfigPoster({ client, timeoutMs: WEBHOOK_TIMEOUT_MS, clock: deps.clock })
+    const post = (body: string) => poster.post(body).then(({ status }) => status)
+    backends.push(truncated(webhookBackend({ post, initialBackoffMs, batch, random: Math.random }, metrics), maxEventBytes))
   }
   return new AuditTrail({ policy, backends, clock: deps.clock, strict: log?.mode === 'blocking-strict', metrics })
-}
-
-function poster({
-  server,
-  ca,
-  certificate,
-  key,
-  token,
-  username,
-  password,
-  insecureSkipTlsVerify,
-  tlsServerName,
-}: ClientConfig): (body: string) => Promise<number> {
-  const url = new URL(server)
-  const agent = new Agent({
-    keepAlive: true,
-    ...(ca === undefined ? {} : { ca }),
-    ...(certificate === undefined ? {} : { cert: certificate }),
-    ...(key === undefined ? {} : { key }),
-    ...(tlsServerName === undefined ? {} : { servername: tlsServerName }),
-    rejectUnauthorized: !insecureSkipTlsVerify,
-  })
-  const headers = {
-    'content-type': 'application/json',
-    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-    ...(username === undefined ? {} : { authorization: `Basic ${Buffer.from(`${username}:${password ?? ''}`).toString('base64')}` }),
-  }
-  return (body) =>
-    new Promise((resolve, reject) => {
-      const options = { method: 'POST', headers: { ...headers, 'content-length': Buffer.byteLength(body) }, timeout: WEBHOOK_TIMEOUT_MS }
-      const sending = url.protocol === 'http:' ? plainRequest(url, options) : request(url, { ...options, agent })
-      sending.on('response', (response) => {
-        response.resume()
-        response.on('end', () => resolve(response.statusCode ?? 0))
-        response.on('error', reject)
-      })
-      sending.on('timeout', () => sending.destroy(new Error('the audit webhook does not answer in time')))
-      sending.on('error', reject)
-      sending.end(body)
-    })
 }

@@ -97,8 +97,10 @@ export interface AuditOptions {
     /** `blocking-strict`: a request that cannot be recorded is not served. */
     mode: 'batch' | 'blocking' | 'blocking-strict'
     batch: BatchSettings
+    /** A larger event loses its objects; undefined: it is kept as it is. */
+    maxEventBytes?: number | undefined
   }
-  webhook?: { client: ClientConfig; initialBackoffMs: number; batch: BatchSettings }
+  webhook?: { client: ClientConfig; initialBackoffMs: number; batch: BatchSettings; maxEventBytes?: number | undefined }
 }
 
 export interface TlsOptions {
