@@ -32,7 +32,7 @@ export interface AdmissionRequest {
   warn(text: string): void
   annotate(key: string, value: string): void
   /** Aborts when the caller goes away or the request's deadline passes. */
-  signal?: AbortSignal | undefined
+  signal?(): AbortSignal
   /** Set by a plugin that wants the mutating ones to run once more. */
   reinvocation?: Reinvocation
 }

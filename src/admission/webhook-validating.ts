@@ -48,7 +48,7 @@ async function concerned(webhooks: readonly Webhook[], request: AdmissionRequest
 }
 
 async function askAll(calls: readonly Calling[], request: AdmissionRequest, deps: WebhookDeps): Promise<void> {
-  if (request.signal?.aborted === true) throw timeout('request did not complete within requested timeout')
+  if (request.signal?.().aborted === true) throw timeout('request did not complete within requested timeout')
   const ends = await Promise.all(
     calls.map(async ({ webhook, showing }, index): Promise<StatusError | undefined> => {
       try {

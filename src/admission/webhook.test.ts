@@ -285,7 +285,7 @@ describe('answers of a webhook', () => {
         return () => {}
       },
       { timeoutSeconds: 30, failurePolicy: 'Ignore' },
-      { signal: gone.signal },
+      { signal: () => gone.signal },
     )
     expect(status).toMatchObject({ code: 504, message: 'Timeout: request did not complete within requested timeout' })
   })

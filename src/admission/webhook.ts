@@ -80,7 +80,12 @@ export async function ask(
   let body: Buffer
   try {
     const question = reviewBody(uid, reviewVersion, request, showing)
-    body = await client.call({ clientConfig: webhook.clientConfig, body: question, timeoutMs: webhook.timeoutMs, signal: request.signal })
+    body = await client.call({
+      clientConfig: webhook.clientConfig,
+      body: question,
+      timeoutMs: webhook.timeoutMs,
+      signal: request.signal?.(),
+    })
   } catch (error) {
     throw new WebhookFailure(name, `failed to call webhook: ${error instanceof Error ? error.message : String(error)}`, error)
   }
@@ -106,7 +111,7 @@ export function endOf(error: unknown, webhook: Webhook, request: AdmissionReques
   if (error instanceof WebhookFailure) {
     if (!webhook.ignoresFailures) return internalError(error.message, { cause: error })
     deps.failedOpen?.(webhook.name, error)
-    return request.signal?.aborted === true ? timeout('request did not complete within requested timeout') : undefined
+    return request.signal?.().aborted === true ? timeout('request did not complete within requested timeout') : undefined
   }
   if (error instanceof StatusError) return error
   return internalError(error instanceof Error ? error.message : String(error), { cause: error })

@@ -51,7 +51,7 @@ export function registryAccess(verbs: () => Verbs): RegistryAccess {
       nowMs: verbs().world.clock.nowMs(),
       warn: () => {},
       annotate: () => {},
-      signal: NEVER,
+      signal: () => NEVER,
     }
   }
   return {

@@ -43,7 +43,7 @@ async function send(verbs: Verbs, verb: typeof create, rule: Rule, body: Body, n
     nowMs: verbs.world.clock.nowMs(),
     warn: (text) => warnings.push(text),
     annotate: () => {},
-    signal: new AbortController().signal,
+    signal: () => new AbortController().signal,
   }
   try {
     const result = await verb(context, endpoint)

@@ -201,9 +201,7 @@ function contextOf(request: ServerRequest, endpoint: Endpoint, name: string): Ve
     annotate: (key, value) => {
       request.annotations[key] = value
     },
-    get signal() {
-      return request.signal
-    },
+    signal: () => request.signal,
   }
 }
 

@@ -100,24 +100,29 @@ async function* selected(
   let seen = 0
   for (const object of await collection.list(context.namespace, fieldSelector)) {
     if (++seen % AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve))
-    const cached = standIn(endpoint, object, context.verbs.world.cache.revision)
+    const cached = new StandIn(endpoint, object, context.verbs.world.cache.revision)
     yield { cached, matches: (wanted.onlyKey ?? cached.key) === cached.key && wanted.matches?.(cached) !== false }
   }
 }
 
 /** As the cache would hold it. */
-function standIn(endpoint: Endpoint, object: KubeObject, revision: number): CachedObject {
-  const whole: KubeObject = { ...object, kind: endpoint.gvk.kind, apiVersion: endpoint.apiVersion }
-  const { namespace = '', name = '' } = object.metadata ?? {}
-  return {
-    key: objectKey(namespace, name),
-    revision,
-    object: whole,
-    decode: () => structuredClone(whole),
-    get bytes() {
-      const { kind, apiVersion, ...rest } = whole
-      return Buffer.from(JSON.stringify({ kind, apiVersion, ...rest }))
-    },
+class StandIn implements CachedObject {
+  readonly key: string
+  readonly revision: number
+  readonly object: KubeObject
+
+  constructor(endpoint: Endpoint, object: KubeObject, revision: number) {
+    const { namespace = '', name = '' } = object.metadata ?? {}
+    this.key = objectKey(namespace, name)
+    this.revision = revision
+    this.object = { ...object, kind: endpoint.gvk.kind, apiVersion: endpoint.apiVersion }
+  }
+  decode(): KubeObject {
+    return structuredClone(this.object)
+  }
+  get bytes(): Buffer {
+    const { kind, apiVersion, ...rest } = this.object
+    return Buffer.from(JSON.stringify({ kind, apiVersion, ...rest }))
   }
 }
 

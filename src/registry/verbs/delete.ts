@@ -57,7 +57,7 @@ export function deleteObject(context: VerbContext, endpoint: Endpoint, options: 
     for (;;) {
       const deletion = await deleteOnce(context, endpoint, options, key)
       if (deletion !== undefined) return deletion
-      if (context.signal.aborted) throw context.signal.reason
+      context.signal().throwIfAborted()
     }
   })
 }

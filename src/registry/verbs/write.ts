@@ -154,7 +154,7 @@ export function updateObject(context: VerbContext, endpoint: Endpoint, update: U
     for (;;) {
       const result = await updateOnce(context, endpoint, update, key)
       if (result !== undefined) return result
-      if (context.signal.aborted) throw context.signal.reason
+      context.signal().throwIfAborted()
     }
   })
 }
