@@ -19,6 +19,9 @@ import { header } from './exchange.ts'
 import type { Cell, Families, Family } from './metrics-families.ts'
 import type { ServerRequest } from './request.ts'
 
+/** Of callers inside the process. */
+const LOOPBACK = '127.0.0.1'
+
 export interface AuditDeps {
   policy: Policy
   backends: readonly AuditBackend[]
@@ -87,9 +90,10 @@ export class AuditTrail {
   }
 
   #record(request: ServerRequest): RequestAudit | undefined {
-    const { info, sender } = request
+    const { info, sender, user } = request
     const config = auditConfig(this.#deps.policy, {
-      user: sender?.user,
+      // Callers inside the process are who they are; of others nobody is known before they have been authenticated.
+      user: sender?.user ?? user,
       verb: info.verb,
       isResource: info.isResource,
       apiGroup: info.group,
@@ -182,7 +186,7 @@ export class RequestAudit {
     const sent = stage === 'RequestReceived' ? undefined : this.#requestObject()
     const received = rfc3339Micro(nowMs)
     const objectRef = info.isResource ? this.#reference(sent) : undefined
-    const ips = sourceIPs(header(exchange, 'x-forwarded-for'), header(exchange, 'x-real-ip'), exchange.remoteAddress)
+    const ips = sourceIPs(header(exchange, 'x-forwarded-for'), header(exchange, 'x-real-ip'), exchange.remoteAddress || LOOPBACK)
     return {
       kind: 'Event',
       apiVersion: 'audit.k8s.io/v1',
@@ -191,7 +195,7 @@ export class RequestAudit {
       stage,
       requestURI: withoutQueryTokens(exchange.url),
       verb: info.verb,
-      user: auditUser(sender?.user ?? {}),
+      user: auditUser(sender?.user ?? user),
       ...(impersonates ? { impersonatedUser: auditUser(user) } : {}),
       ...(ips.length === 0 ? {} : { sourceIPs: ips }),
       ...(this.#request.userAgent === '' ? {} : { userAgent: userAgentOf(this.#request.userAgent) }),

@@ -159,3 +159,26 @@ test('no token is ever in the log', async () => {
   const log = readFileSync(join(folder, 'audit.log'), 'utf8')
   for (const secret of [token, Buffer.from(token).toString('base64'), TOKEN]) expect(log.includes(secret)).toBe(false)
 })
+
+test('what controllers do is recorded as done by their accounts', async () => {
+  await server.makeNamespace('made')
+  const events = readFileSync(join(folder, 'audit.log'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as AuditEvent)
+  const made = events.find(
+    ({ verb, stage, objectRef }) =>
+      verb === 'create' && stage === 'ResponseComplete' && objectRef?.resource === 'serviceaccounts' && objectRef.namespace === 'made',
+  )
+  expect(made).toMatchObject({
+    user: {
+      username: 'system:serviceaccount:kube-system:service-account-controller',
+      groups: ['system:serviceaccounts', 'system:serviceaccounts:kube-system', 'system:authenticated'],
+    },
+    userAgent: 'kube-controller-manager',
+    sourceIPs: ['127.0.0.1'],
+    objectRef: { resource: 'serviceaccounts', namespace: 'made', name: 'default', apiVersion: 'v1' },
+    responseStatus: { code: 201 },
+    annotations: { 'authorization.k8s.io/decision': 'allow' },
+  })
+})

@@ -37,7 +37,7 @@ export function createHandler(deps: HandlerDeps): Handle {
   }
 }
 
-/** As above, for callers inside the process: the user is known, and everything from authorization on is the same. */
+/** As above, for callers inside the process: the user is known, and the record and everything from authorization on is the same. */
 export function createInternalHandler(deps: HandlerDeps): (exchange: Exchange, user: UserInfo) => void {
   return (exchange, user) => {
     const request = new Request(deps, exchange)
@@ -45,6 +45,7 @@ export function createInternalHandler(deps: HandlerDeps): (exchange: Exchange, u
     Promise.resolve()
       .then(async () => {
         readUrl(request)
+        if (deps.audit !== undefined && !deps.audit.begin(request)) return notRecorded(request)
         await authorize(request)
         await route(request)
       })
@@ -59,8 +60,7 @@ async function run(request: Request): Promise<void> {
     return request.respond(204, [], undefined)
   const authenticated = authenticate(request)
   if (authenticated instanceof Promise) await authenticated
-  if (deps.audit !== undefined && !deps.audit.begin(request))
-    return request.respondText(500, `Internal Server Error: ${quote(request.exchange.url)}: failed to store audit event\n`)
+  if (deps.audit !== undefined && !deps.audit.begin(request)) return notRecorded(request)
   const user = deps.impersonate(request, request.user)
   request.user = user instanceof Promise ? await user : user
   if (deps.fairness !== undefined) {
@@ -89,6 +89,11 @@ async function run(request: Request): Promise<void> {
     deps.observer.finished(request)
     request.ticket?.release()
   }
+}
+
+/** What cannot be recorded is not served, where the record is strict. */
+function notRecorded(request: Request): void {
+  request.respondText(500, `Internal Server Error: ${quote(request.exchange.url)}: failed to store audit event\n`)
 }
 
 function readUrl(request: Request): void {
