@@ -39,6 +39,38 @@ describe('S46: an account with rights by a RoleBinding', () => {
   })
 })
 
+test('S132: the server asks first whose token it is (401), and then what its account may do (403)', async () => {
+  const it = await testServer()
+  try {
+    await it.makeNamespace('app')
+    const minted = await it.send('POST', '/api/v1/namespaces/app/serviceaccounts/default/token', { spec: {} })
+    const token: string = minted['status'].token
+    const ask = async (credential: string) => (await resultOf(it, PODS, { authorization: `Bearer ${credential}` })).status
+    const [header, payload, signature = ''] = token.split('.')
+    const forged = [
+      header,
+      Buffer.from(
+        Buffer.from(payload ?? '', 'base64url')
+          .toString()
+          .replace('app', 'kube-system'),
+      ).toString('base64url'),
+    ]
+    expect(await ask('nonsense')).toBe(401)
+    expect(await ask([...forged, signature].join('.'))).toBe(401)
+    expect(await ask(token)).toBe(403)
+    await it.post('/apis/rbac.authorization.k8s.io/v1/namespaces/app/rolebindings', {
+      metadata: { name: 'viewers' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' },
+      subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: 'app' }],
+    })
+    expect(await ask(token)).toBe(200)
+    await it.send('DELETE', '/api/v1/namespaces/app/serviceaccounts/default')
+    expect(await ask(token)).toBe(401)
+  } finally {
+    await it.stop()
+  }
+})
+
 describe('a server with an authorization webhook', () => {
   let judge: ReviewServer
   let it: TestServer
