@@ -216,7 +216,7 @@ function statusOf(error: unknown, request: Request): Status {
 /** Errors come in the client's encoding where it has one, never transformed, else in JSON. */
 function errorFormat(request: Request): Format {
   try {
-    const format = negotiate(header(request.exchange, 'accept'), { watch: false, transforms: true, pretty: request.pretty })
+    const format = negotiate(header(request.exchange, 'accept'), { watch: false, table: true, protobuf: true, pretty: request.pretty })
     return format.transform === 'none' ? format : { ...format, transform: 'none' }
   } catch {
     return PLAIN_JSON

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { negotiate, wantsPretty } from './negotiate.ts'
 
-const OBJECT = { watch: false, transforms: true, pretty: false }
+const OBJECT = { watch: false, table: true, protobuf: true, pretty: false }
 
 const rows: [name: string, accept: string, want: object][] = [
   ['nothing asked is JSON', '', { media: 'application/json', transform: 'none' }],
@@ -38,6 +38,15 @@ test('negotiate() refuses what nobody makes, with what there is', () => {
     'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf',
   )
   expect(() => negotiate('application/yaml', { ...OBJECT, watch: true })).toThrow('application/json;stream=watch')
+  expect(() => negotiate('application/json;as=Table;v=v1;g=meta.k8s.io', { ...OBJECT, table: false })).toThrow('only the following')
+})
+
+test('a kind without a wire format is JSON even for those who prefer protobuf, but its metadata has one', () => {
+  const form = { ...OBJECT, protobuf: false }
+  const protobuf = 'application/vnd.kubernetes.protobuf'
+  expect(negotiate(`${protobuf},application/json`, form).media).toBe('application/json')
+  expect(negotiate(`${protobuf};as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json`, form).media).toBe(protobuf)
+  expect(() => negotiate(protobuf, form)).toThrow('only the following media types are accepted: application/json, application/yaml')
 })
 
 test('wantsPretty() follows the parameter, and without one the client', () => {

@@ -65,8 +65,10 @@ function clausesOf(accept: string): Clause[] {
 
 export interface NegotiationOptions {
   watch: boolean
-  /** False where the object has no metadata to make a table of. */
-  transforms: boolean
+  /** False for answers that upstream makes no table of: those of actions. */
+  table: boolean
+  /** False for kinds without a wire format; their metadata has one. */
+  protobuf: boolean
   pretty: boolean
 }
 
@@ -79,10 +81,13 @@ export function negotiate(accept: string, options: NegotiationOptions): Format {
     if (media === undefined) continue
     const as = parameters.get('as') ?? ''
     const pretty = options.pretty || parameters.get('pretty') === '1'
-    if (as === '') return format(media, 'none', 'v1', pretty)
+    if (as === '') {
+      if (media === 'application/vnd.kubernetes.protobuf' && !options.protobuf) continue
+      return format(media, 'none', 'v1', pretty)
+    }
     const version = parameters.get('v') ?? ''
     if (
-      !options.transforms ||
+      (as === 'Table' && !options.table) ||
       !TRANSFORMS.has(as) ||
       (parameters.get('g') ?? '') !== 'meta.k8s.io' ||
       (version !== 'v1' && version !== 'v1beta1')
@@ -91,7 +96,8 @@ export function negotiate(accept: string, options: NegotiationOptions): Format {
     if (as === 'Table' && media === 'application/vnd.kubernetes.protobuf') continue
     return format(media, as as Format['transform'], version, pretty)
   }
-  throw notAcceptable(options.watch ? STREAM_TYPES : OBJECT_TYPES)
+  const offered = options.watch ? STREAM_TYPES : OBJECT_TYPES
+  throw notAcceptable(options.protobuf ? offered : offered.filter((type) => !type.startsWith('application/vnd.kubernetes.protobuf')))
 }
 
 function notAcceptable(types: readonly string[]): StatusError {

@@ -19,7 +19,7 @@ for (const definition of definitions) {
 }
 
 function context(accept: string): RenderContext {
-  const format = negotiate(accept, { watch: false, transforms: true, pretty: false })
+  const format = negotiate(accept, { watch: false, table: true, protobuf: true, pretty: false })
   return { format, query: new URLSearchParams(), schemas: builtinSchemas, world: {} as World }
 }
 

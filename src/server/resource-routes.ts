@@ -6,6 +6,7 @@
  */
 import { failure } from '../api/status.ts'
 import { type Endpoint, subresourceOf } from '../registry/endpoint.ts'
+import { PODPASS_GROUP } from '../registry/podpass/schemas.ts'
 import type { Collection, Verb } from '../registry/resource.ts'
 import { deleteAllOfCollection, deleteOfCollection, getOfCollection, listOfCollection } from '../registry/verbs/collection.ts'
 import type { Result, VerbContext } from '../registry/verbs/context.ts'
@@ -63,23 +64,23 @@ export function routeResource(request: ServerRequest): void | Promise<void> {
     if (named) throw routeNotFound()
     if (request.exchange.method !== 'POST') throw methodNotAllowed()
     const { action } = definition
-    return answer(request, () => createAction(context, endpoint, action))
+    return answer(request, endpoint, () => createAction(context, endpoint, action), false)
   }
   if (definition.collection !== undefined) return routeCollection(request, context, endpoint, definition.collection)
   if (named) {
     switch (request.exchange.method) {
       case 'GET':
         allowed(endpoint, 'get')
-        return answer(request, () => get(context, endpoint))
+        return answer(request, endpoint, () => get(context, endpoint))
       case 'PUT':
         allowed(endpoint, 'update')
-        return answer(request, () => update(context, endpoint))
+        return answer(request, endpoint, () => update(context, endpoint))
       case 'PATCH':
         allowed(endpoint, 'patch')
-        return answer(request, () => patch(context, endpoint))
+        return answer(request, endpoint, () => patch(context, endpoint))
       case 'DELETE':
         allowed(endpoint, 'delete')
-        return answer(request, () => deleteOne(context, endpoint))
+        return answer(request, endpoint, () => deleteOne(context, endpoint))
       default:
         throw methodNotAllowed()
     }
@@ -91,13 +92,13 @@ export function routeResource(request: ServerRequest): void | Promise<void> {
         return watch(request, endpoint, '')
       }
       allowed(endpoint, 'list')
-      return answer(request, () => listObjects(context, endpoint))
+      return answer(request, endpoint, () => listObjects(context, endpoint))
     case 'POST':
       allowed(endpoint, 'create')
-      return answer(request, () => create(context, endpoint))
+      return answer(request, endpoint, () => create(context, endpoint))
     case 'DELETE':
       allowed(endpoint, 'deletecollection')
-      return answer(request, () => deleteCollection(context, endpoint))
+      return answer(request, endpoint, () => deleteCollection(context, endpoint))
     default:
       throw methodNotAllowed()
   }
@@ -109,12 +110,12 @@ function routeCollection(request: ServerRequest, context: VerbContext, endpoint:
   switch (request.exchange.method) {
     case 'GET':
       allowed(endpoint, request.info.verb === 'watch' ? 'watch' : named ? 'get' : 'list')
-      return answer(request, () =>
+      return answer(request, endpoint, () =>
         named ? getOfCollection(context, endpoint, collection) : listOfCollection(context, endpoint, collection),
       )
     case 'DELETE':
       allowed(endpoint, named ? 'delete' : 'deletecollection')
-      return answer(request, () =>
+      return answer(request, endpoint, () =>
         named ? deleteOfCollection(context, endpoint, collection) : deleteAllOfCollection(context, endpoint, collection),
       )
     default:
@@ -166,17 +167,17 @@ function routeSubresource(request: ServerRequest, endpoint: Endpoint): void | Pr
   const verbs: readonly string[] = subresource.verbs
   if (subresource.type === 'action') {
     if (exchange.method !== 'POST') throw methodNotAllowed()
-    return answer(request, () => createAction(context, endpoint, subresource))
+    return answer(request, endpoint, () => createAction(context, endpoint, subresource), false)
   }
   switch (exchange.method) {
     case 'GET':
-      if (verbs.includes('get')) return answer(request, () => get(context, endpoint))
+      if (verbs.includes('get')) return answer(request, endpoint, () => get(context, endpoint))
       break
     case 'PUT':
-      if (verbs.includes('update')) return answer(request, () => update(context, endpoint))
+      if (verbs.includes('update')) return answer(request, endpoint, () => update(context, endpoint))
       break
     case 'PATCH':
-      if (verbs.includes('patch')) return answer(request, () => patch(context, endpoint))
+      if (verbs.includes('patch')) return answer(request, endpoint, () => patch(context, endpoint))
       break
   }
   throw methodNotAllowed()
@@ -211,15 +212,15 @@ async function recordedBody(request: ServerRequest): Promise<Buffer> {
   return bytes
 }
 
-function formatOf(request: ServerRequest, watching: boolean): Format {
+function formatOf(request: ServerRequest, endpoint: Endpoint, watching: boolean, table = true): Format {
   const { exchange, query } = request
   const pretty = !watching && wantsPretty(query, request.userAgent)
-  return negotiate(header(exchange, 'accept'), { watch: watching, transforms: true, pretty })
+  return negotiate(header(exchange, 'accept'), { watch: watching, table, protobuf: endpoint.gr.group !== PODPASS_GROUP, pretty })
 }
 
 /** Negotiates before anything is done, and writes the result when it is there. */
-function answer(request: ServerRequest, verb: () => Result | Promise<Result>): void | Promise<void> {
-  const format = formatOf(request, false)
+function answer(request: ServerRequest, endpoint: Endpoint, verb: () => Result | Promise<Result>, table = true): void | Promise<void> {
+  const format = formatOf(request, endpoint, false, table)
   const outcome = verb()
   return outcome instanceof Promise ? outcome.then((result) => send(request, result, format)) : send(request, outcome, format)
 }
@@ -254,7 +255,7 @@ function recordAnswer({ audit, deps }: ServerRequest, result: Result): void {
 
 async function watch(request: ServerRequest, endpoint: Endpoint, pathName: string): Promise<void> {
   const { deps, exchange, query } = request
-  const format = formatOf(request, true)
+  const format = formatOf(request, endpoint, true)
   const context = contextOf(request, endpoint, '')
   const started = await watchObjects(context, endpoint, pathName)
   const seconds = started.options.timeoutSeconds
