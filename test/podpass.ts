@@ -11,6 +11,10 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import { HttpsClient } from '../src/client/https-client.ts'
+import { loadClientConfig } from '../src/client/kubeconfig.ts'
+import { systemClock } from '../src/clock.ts'
+import { lookForTokens, lookForTokensIn } from '../tools/token-leaks.ts'
 import { find } from './machine.ts'
 
 export const REPOSITORY = join(import.meta.dirname, '..')
@@ -74,7 +78,10 @@ export function startProcess(command: string, args: readonly string[], options: 
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (log += text))
   const ended = once(child, 'exit').catch(() => {})
   const gone = new AbortController()
-  void ended.then(() => gone.abort())
+  void ended.then(() => {
+    lookForTokens(`the log of ${args.slice(0, 2).join(' ')}`, log)
+    gone.abort()
+  })
   return {
     child,
     log: () => log,
@@ -87,6 +94,20 @@ export function startProcess(command: string, args: readonly string[], options: 
       clearTimeout(timer)
     },
   }
+}
+
+/** What a server tells of itself and of the tokens that it has issued holds none of them. */
+async function lookForTokensAt(kubeconfig: string): Promise<void> {
+  const client = new HttpsClient(loadClientConfig({ env: {}, cwd: '/', path: kubeconfig }), { clock: systemClock, userAgent: 'test' })
+  for (const path of ['/metrics', '/apis/podpass.dev/v1/issuedtokens', '/apis/podpass.dev/v1/signingkeys']) {
+    // A server may have been ended by its test, or let nobody in.
+    const body: unknown = await client.request({ method: 'GET', path }).then(
+      (answer) => answer.body,
+      () => '',
+    )
+    lookForTokens(`what ${path} answers`, typeof body === 'string' ? body : JSON.stringify(body))
+  }
+  client.close()
 }
 
 /** An etcd of its own in `folder`; resolves when it answers. */
@@ -177,8 +198,10 @@ export async function startServe(
   const ca = readFileSync(file('ca.crt'))
   let serve = startProcess(process.execPath, args)
   const stop = async () => {
+    if (!serve.ended.aborted) await lookForTokensAt(file('admin.kubeconfig'))
     await serve.stop()
     await etcd?.stop()
+    lookForTokensIn(folder, 'the folder of podpass serve')
     rmSync(folder, { recursive: true, force: true })
   }
   const ready = async () => {
@@ -222,11 +245,16 @@ export async function startUp(
   const up = startProcess(process.execPath, [COMMAND, 'up', '--data-dir', folder, '--secure-port=0', ...flags])
   const line = (pattern: RegExp) => pattern.exec(up.log())?.[1]
   await until(async () => line(/Ctrl-C (stops)/) !== undefined, up)
+  const kubeconfig = line(/export KUBECONFIG=(.*)/) as string
   return {
-    kubeconfig: line(/export KUBECONFIG=(.*)/) as string,
+    kubeconfig,
     url: line(/ready at (\S+)/) as string,
     printed: up.log,
     exitCode: () => up.child.exitCode,
-    stop: up.stop,
+    async stop() {
+      if (!up.ended.aborted) await lookForTokensAt(kubeconfig)
+      await up.stop()
+      lookForTokensIn(folder, 'the folder of podpass up')
+    },
   }
 }

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { HttpsClient } from '../src/client/https-client.ts'
 import { loadClientConfig } from '../src/client/kubeconfig.ts'
 import { systemClock } from '../src/clock.ts'
+import { tokensHandedOut } from '../tools/token-leaks.ts'
 import { run } from './clients/run.ts'
 import { COMMAND, startUp } from './podpass.ts'
 
@@ -37,6 +38,7 @@ async function tokenOf(account: string, spec: object = {}): Promise<{ token: str
     body: { spec },
   })
   const { token } = status
+  tokensHandedOut(token)
   const { certificate: _, key: __, ...config } = loadClientConfig({ env: {}, cwd: '/', path: up.kubeconfig })
   const jti: string = JSON.parse(Buffer.from(token.split('.')[1] as string, 'base64url').toString()).jti
   return {

@@ -5,6 +5,7 @@
  */
 import { spawn } from 'node:child_process'
 import process from 'node:process'
+import { lookForTokens, tokensHandedOut } from '../../tools/token-leaks.ts'
 
 export interface Ran {
   code: number
@@ -25,7 +26,12 @@ export function run(
     child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text))
     child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text))
     child.on('error', fail)
-    child.on('close', (code) => done({ code: code ?? 1, out, err }))
+    child.on('close', (code) => {
+      // What podpass prints holds no tokens; what kubectl and others print may be meant to.
+      if (/podpass\.js$/.test(args[0] ?? '')) lookForTokens(`what podpass ${args[1]} prints`, out + err)
+      else tokensHandedOut(out)
+      done({ code: code ?? 1, out, err })
+    })
     child.stdin.on('error', () => {})
     child.stdin.end(options.stdin ?? '')
   })

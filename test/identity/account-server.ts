@@ -7,6 +7,7 @@ import { Agent, request } from 'node:https'
 import { HttpsClient } from '../../src/client/https-client.ts'
 import { type ClientConfig, loadClientConfig } from '../../src/client/kubeconfig.ts'
 import { systemClock } from '../../src/clock.ts'
+import { tokensHandedOut } from '../../tools/token-leaks.ts'
 
 export interface AccountServer {
   admin: HttpsClient
@@ -47,6 +48,7 @@ export function accountServer(kubeconfig: string): AccountServer {
     async tokenOf(namespace, account, spec = {}) {
       const path = `${accounts(namespace)}/${account}/token`
       const { status } = await admin.call<{ status: { token: string } }>({ method: 'POST', path, body: { spec } })
+      tokensHandedOut(status.token)
       return status.token
     },
     statusOf: async (token) => (await answerTo(token)).status,
