@@ -37,6 +37,7 @@ export interface AuditEvent {
   verb: string
   user: AuditUser
   impersonatedUser?: AuditUser
+  authenticationMetadata?: { impersonationConstraint: string }
   sourceIPs?: readonly string[]
   userAgent?: string
   objectRef?: ObjectReference

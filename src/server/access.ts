@@ -5,15 +5,30 @@
  */
 
 import type { UserInfo } from '../authentication/user.ts'
-import { type Impersonator, wantedUser } from '../authorization/impersonation.ts'
+import { type Impersonator, type WantedUser, wantedUser } from '../authorization/impersonation.ts'
+import type { ImpersonationMetrics } from './metrics-impersonation.ts'
 import { attributesOf, type ServerRequest } from './request.ts'
 
 /** Who a request acts as. Synchronous without `Impersonate-*` headers. */
-export function impersonation(impersonator: Impersonator): (request: ServerRequest, user: UserInfo) => UserInfo | Promise<UserInfo> {
+export function impersonation(
+  impersonator: Impersonator,
+  metrics: ImpersonationMetrics,
+): (request: ServerRequest, user: UserInfo) => UserInfo | Promise<UserInfo> {
+  const become = async (request: ServerRequest, wanted: WantedUser) => {
+    const startedMs = performance.now()
+    try {
+      const { user, constraint } = await impersonator.impersonate(wanted, attributesOf(request))
+      metrics.allowed(constraint, startedMs)
+      request.impersonationConstraint = constraint
+      return user
+    } catch (error) {
+      metrics.denied(startedMs)
+      throw error
+    }
+  }
   return (request, user) => {
     const wanted = mayImpersonate(request.exchange.headers) ? wantedUser(request.exchange.rawHeaders()) : undefined
-    if (wanted === undefined) return user
-    return impersonator.impersonate(wanted, attributesOf(request)).then((impersonated) => impersonated.user)
+    return wanted === undefined ? user : become(request, wanted)
   }
 }
 

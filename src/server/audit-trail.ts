@@ -181,7 +181,7 @@ export class RequestAudit {
 
   #event(stage: Stage, code: number | undefined): AuditEvent {
     const { level } = this.#config
-    const { exchange, info, sender, user, auditId, annotations, nowMs } = this.#request
+    const { exchange, info, sender, user, auditId, annotations, nowMs, impersonationConstraint } = this.#request
     const impersonates = sender !== undefined && user !== sender.user
     const sent = stage === 'RequestReceived' ? undefined : this.#requestObject()
     const received = rfc3339Micro(nowMs)
@@ -197,6 +197,7 @@ export class RequestAudit {
       verb: info.verb,
       user: auditUser(sender?.user ?? user),
       ...(impersonates ? { impersonatedUser: auditUser(user) } : {}),
+      ...(impersonationConstraint === undefined ? {} : { authenticationMetadata: { impersonationConstraint } }),
       ...(ips.length === 0 ? {} : { sourceIPs: ips }),
       ...(this.#request.userAgent === '' ? {} : { userAgent: userAgentOf(this.#request.userAgent) }),
       ...(objectRef === undefined ? {} : { objectRef }),

@@ -126,6 +126,7 @@ test('an impersonated user stands beside the one who asked', async () => {
   expect(events[1]).toMatchObject({
     user: { username: 'admin' },
     impersonatedUser: { username: 'bob' },
+    authenticationMetadata: { impersonationConstraint: 'impersonate:user-info' },
     responseStatus: { code: 403 },
     annotations: { 'authorization.k8s.io/decision': 'forbid' },
   })

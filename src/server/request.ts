@@ -63,6 +63,8 @@ export interface ServerRequest {
   user: UserInfo
   /** Who sent the request; undefined for calls from inside the process. */
   sender: { user: UserInfo; credentials: Credentials } | undefined
+  /** The verb by which the sender may act as `user`; undefined where nobody is impersonated, or in the old way. */
+  impersonationConstraint: string | undefined
   readonly warnings: WarningList
   readonly annotations: Record<string, string>
   ticket: Ticket | undefined
@@ -94,6 +96,7 @@ export class Request implements ServerRequest {
   info: RequestInfo = NO_INFO
   user: UserInfo = NOBODY
   sender: { user: UserInfo; credentials: Credentials } | undefined = undefined
+  impersonationConstraint: string | undefined = undefined
   ticket: Ticket | undefined = undefined
   audit: RequestAudit | undefined = undefined
   timeoutMs: number

@@ -69,6 +69,7 @@ import { LongRunning } from './long-running.ts'
 import { metricsRoute, readOffMetrics, ServerMetrics } from './metrics.ts'
 import { AdmissionMetrics } from './metrics-admission.ts'
 import { Families } from './metrics-families.ts'
+import { impersonationMetrics } from './metrics-impersonation.ts'
 import { measuredStore } from './metrics-store.ts'
 import { tokenCounts } from './metrics-tokens.ts'
 import { oidcRoutes } from './oidc-routes.ts'
@@ -216,11 +217,12 @@ async function openServer(options: ServerOptions, opened: (() => unknown)[]): Pr
   const fair = options.enablePriorityAndFairness ? priorityAndFairness(options, registry, clock, families) : undefined
   const fairness: Fairness = fair ?? inflightLimits(options.maxRequestsInflight, options.maxMutatingRequestsInflight)
   readOffMetrics(families, { registry, cache, emulatedMinor: options.emulatedMinor })
+  const impersonations = impersonationMetrics(families)
   const deps: HandlerDeps = {
     verbs,
     authenticator: chain,
     authorizer: world.authorizer,
-    impersonate: impersonation(new Impersonator(world.authorizer)),
+    impersonate: impersonation(new Impersonator(impersonations.counted(world.authorizer)), impersonations),
     fairness,
     cors: corsFor(options.corsAllowedOrigins),
     observer: new ServerMetrics(registry, families),
