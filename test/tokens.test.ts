@@ -106,6 +106,22 @@ test('a key is published before it signs, and what is retired takes its tokens a
   expect((await podpass('keys', 'list')).out).not.toMatch(new RegExp(`${rotated.kid} +ES256 +Published`))
 })
 
+test('a key may be prepared, which nobody sees, and take over later', async () => {
+  const [, kid = ''] = /^prepared (\S+)\n$/.exec((await podpass('keys', 'prepare', '--algorithm', 'ES256')).out) ?? []
+  const published = async () =>
+    JSON.parse((await client.request({ method: 'GET', path: '/openid/v1/jwks', accept: 'application/jwk-set+json' })).body).keys
+  expect(await published()).not.toContainEqual(expect.objectContaining({ kid }))
+  expect((await podpass('keys', 'list')).out).toMatch(new RegExp(`\n${kid} +ES256 +Prepared +Present +- +- `))
+  expect((await podpass('keys', 'rotate', kid)).out).toMatch(new RegExp(`^published ${kid}; it signs from `))
+  expect(await published()).toContainEqual(expect.objectContaining({ kid }))
+  expect(await podpass('keys', 'rotate', 'x'.repeat(43))).toMatchObject({
+    code: 1,
+    err: `podpass: signingkeys.podpass.dev "${'x'.repeat(43)}" not found\n`,
+  })
+  await podpass('keys', 'retire', kid)
+  expect((await podpass('keys', 'rotate', kid)).err).toContain('is retired or has had its turn')
+})
+
 test.each([
   [['tokens'], 'podpass tokens takes list, show JTI, or revoke (JTI | --account | --pod | --node)'],
   [['tokens', 'show'], 'podpass tokens show needs the jti of a token'],
@@ -113,7 +129,9 @@ test.each([
   [['tokens', 'revoke', 'x', '--node', 'n'], 'podpass tokens revoke takes one of JTI, --account, --pod and --node'],
   [['tokens', 'list', '--pod', 'a', '--node', 'b'], '--pod and --node exclude each other'],
   [['keys', 'retire'], 'podpass keys retire needs the kid of a key'],
-  [['keys', 'list', '--algorithm', 'ES256'], '--algorithm is for rotate'],
+  [['keys', 'list', 'x'], 'podpass keys takes list, prepare, rotate [KID] or retire KID'],
+  [['keys', 'list', '--algorithm', 'ES256'], '--algorithm is for keys that prepare and rotate make'],
+  [['keys', 'rotate', 'x', '--algorithm', 'ES256'], '--algorithm is for keys that prepare and rotate make'],
 ])('%j is refused', async (argv, message) => {
   expect(await podpass(...argv)).toEqual({ code: 2, out: '', err: `podpass: ${message}\n` })
 })

@@ -13,7 +13,7 @@ import { type Clock, rfc3339 } from '../clock.ts'
 import { encodeClaims, type LegacyTokenClaims, type TokenClaims } from './claims.ts'
 import type { TokenSigner } from './issuer.ts'
 import { signJws } from './jwt.ts'
-import { type KeyLife, keyState, noted, retired, rotated } from './key-life.ts'
+import { type KeyLife, keyState, noted, type RotateOptions, reached, retired, rotated } from './key-life.ts'
 import { type KeyLives, KeyLivesFile, readLives } from './key-lives.ts'
 import { KeyRing, type ListedKey, type RingKey } from './keyring.ts'
 import { signingKey, signingKeyFromPem, verificationKey } from './keys.ts'
@@ -27,6 +27,8 @@ const NEVER_SECONDS = 253_402_300_799
 const LOOK_AGAIN_MS = 10_000
 /** A shared decision takes its time to be heard of, and clocks differ: so much longer is a key published before it signs. */
 const SHARED_MARGIN_SECONDS = 60
+
+export type KeyKind = 'RS256' | 'ES256'
 
 export interface KeyFolderOptions {
   clock: Clock
@@ -101,25 +103,39 @@ export class KeyFolder implements TokenSigner {
   /** With the key of the moment, which is kept as long as the token is good. */
   async sign(claims: TokenClaims | LegacyTokenClaims): Promise<string> {
     const key = this.ring.active()
-    if ('exp' in claims) this.#note(key.kid, claims.exp)?.catch((err) => this.#log.error({ err, kid: key.kid }, LOST_NOTE))
+    if ('exp' in claims) this.#note(key.kid, claims.exp)
     // There is no second token in whose time it could be noted.
     else await this.#note(key.kid, NEVER_SECONDS)
     return signJws(key, encodeClaims(claims))
   }
 
+  /** Makes a key that nobody is shown yet, for `takeOver`. Answers its kid. */
+  async prepare(kind: KeyKind = 'RS256'): Promise<string> {
+    const key = await this.#make(kind)
+    await this.#lives.update((lives) => [...lives, newLife(key)])
+    this.ring.replace(this.#lives.lives, [key])
+    return key.verification.kid
+  }
+
   /** Makes a key and has it take over. Answers its kid; it signs once it has been published long enough. */
-  async rotate(kind: 'RS256' | 'ES256' = 'RS256', longestLifeSeconds?: number): Promise<string> {
-    const key = ringKey(await newKey(kind))
+  async rotate(kind: KeyKind = 'RS256', longestLifeSeconds?: number): Promise<string> {
+    const key = await this.#make(kind)
     const { kid } = key.verification
-    await writePrivately(this.#file(kid), key.signing!.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()) // just made
-    const options = {
-      nowMs: this.#clock.nowMs(),
-      maxAgeSeconds: this.ring.maxAgeSeconds + (this.#isShared ? SHARED_MARGIN_SECONDS : 0),
-      ...(longestLifeSeconds !== undefined && { longestLifeSeconds }),
-    }
+    const options = this.#rotation(longestLifeSeconds)
     await this.#lives.update((lives) => rotated([...lives, newLife(key)], kid, options))
     this.ring.replace(this.#lives.lives, [key])
     return kid
+  }
+
+  /** Has a prepared key take over. Throws RangeError for one that is not here, or has had its turn. */
+  async takeOver(kid: string, longestLifeSeconds?: number): Promise<void> {
+    // Whoever asks may just have brought it.
+    await this.#queue(() => this.#look())
+    if (this.ring.list().some((key) => key.kid === kid && !key.isHere))
+      throw new RangeError(`the private part of key ${kid} is not on this server: bring ${this.#file(kid)}`)
+    const options = this.#rotation(longestLifeSeconds)
+    await this.#lives.update((lives) => rotated(lives, kid, options))
+    this.ring.replace(this.#lives.lives)
   }
 
   /** The key's tokens are refused from now on. */
@@ -146,6 +162,21 @@ export class KeyFolder implements TokenSigner {
     this.#lives.close?.()
   }
 
+  async #make(kind: KeyKind): Promise<RingKey> {
+    const privateKey = await newKey(kind)
+    const key = ringKey(privateKey)
+    await writePrivately(this.#file(key.verification.kid), privateKey.export({ format: 'pem', type: 'pkcs8' }).toString())
+    return key
+  }
+
+  #rotation(longestLifeSeconds: number | undefined): RotateOptions {
+    return {
+      nowMs: this.#clock.nowMs(),
+      maxAgeSeconds: this.ring.maxAgeSeconds + (this.#isShared ? SHARED_MARGIN_SECONDS : 0),
+      ...(longestLifeSeconds !== undefined && { longestLifeSeconds }),
+    }
+  }
+
   #file(kid: string): string {
     return join(this.#dir, `${kid}.key`)
   }
@@ -162,7 +193,10 @@ export class KeyFolder implements TokenSigner {
     const forget = () => {
       if (this.#notes.get(kid) === note) this.#notes.delete(kid)
     }
-    written.then(forget, forget)
+    written.then(forget, (err: unknown) => {
+      forget()
+      this.#log.error({ err, kid }, 'the end of a token could not be noted with its signing key; it is noted with the next')
+    })
     return written
   }
 
@@ -172,13 +206,13 @@ export class KeyFolder implements TokenSigner {
     this.ring.replace(this.#lives.lives)
     const endedSome = ended(this.ring.lives) > before
     if (endedSome) this.#endedElsewhere()
-    this.#queue(async () => {
+    void this.#queue(async () => {
       if (endedSome) await this.clean()
       await this.#look()
     })
   }
 
-  /** Looks for the private parts of the key that signs and of those that will, and again while one is not here. */
+  /** Looks for the private parts of the key that signs and of those that will or may, and again while one is not here. */
   async #look(): Promise<void> {
     this.#cancelLook()
     let missing = this.#missing()
@@ -191,12 +225,12 @@ export class KeyFolder implements TokenSigner {
       missing = this.#missing()
     }
     for (const key of missing) this.#sayMissing(key)
-    if (missing.length > 0 && !this.#closed) this.#cancelLook = this.#clock.after(LOOK_AGAIN_MS, () => this.#queue(() => this.#look()))
+    if (missing.length > 0 && !this.#closed) this.#cancelLook = this.#clock.after(LOOK_AGAIN_MS, () => void this.#queue(() => this.#look()))
   }
 
   #missing(): ListedKey[] {
     const nowMs = this.#clock.nowMs()
-    const isNeeded = ({ state, life }: ListedKey) => state === 'active' || (state !== 'retired' && (life.activeAtMs ?? 0) > nowMs)
+    const isNeeded = ({ state, life }: ListedKey) => state === 'active' || (state !== 'retired' && !reached(life.activeAtMs, nowMs))
     return this.ring.list().filter((key) => !key.isHere && isNeeded(key))
   }
 
@@ -205,8 +239,8 @@ export class KeyFolder implements TokenSigner {
     this.#said.set(kid, state)
     const file = this.#file(kid)
     if (state !== 'active') {
-      const signsFrom = rfc3339(life.activeAtMs ?? 0)
-      this.#log.warn({ kid, file, signsFrom }, 'the private part of the next signing key is not here: bring it before the key signs')
+      const signsFrom = life.activeAtMs === undefined ? {} : { signsFrom: rfc3339(life.activeAtMs) }
+      this.#log.warn({ kid, file, ...signsFrom }, 'the private part of the next signing key is not here: bring it before the key signs')
       return
     }
     const instead = this.ring.list().find(({ signsHere }) => signsHere)?.kid
@@ -215,8 +249,10 @@ export class KeyFolder implements TokenSigner {
       this.#log.error({ kid, file, instead }, 'the private part of the active signing key is not here: the key before it goes on signing')
   }
 
-  #queue(work: () => Promise<void>): void {
+  /** One after the other; what fails is logged. */
+  #queue(work: () => Promise<void>): Promise<void> {
     this.#work = this.#work.then(work).catch((err: unknown) => void this.#unreadable(err))
+    return this.#work
   }
 
   #unreadable(err: unknown): [] {
@@ -226,7 +262,6 @@ export class KeyFolder implements TokenSigner {
 }
 
 const SILENT: KeyFolderLog = { info: () => {}, warn: () => {}, error: () => {} }
-const LOST_NOTE = 'the end of a token could not be noted with its signing key; it is noted with the next'
 
 function ringKey(privateKey: KeyObject): RingKey {
   return { verification: verificationKey(createPublicKey(privateKey)), signing: signingKey(privateKey) }
@@ -252,7 +287,7 @@ function ofLives(keys: readonly RingKey[], lives: readonly KeyLife[]): RingKey[]
   return keys.filter(({ verification }) => lives.some(({ kid }) => kid === verification.kid))
 }
 
-function newKey(kind: 'RS256' | 'ES256'): Promise<KeyObject> {
+function newKey(kind: KeyKind): Promise<KeyObject> {
   const { promise, resolve, reject } = Promise.withResolvers<KeyObject>()
   const done = (error: Error | null, _: KeyObject, privateKey: KeyObject) => (error ? reject(error) : resolve(privateKey))
   if (kind === 'RS256') generateKeyPair('rsa', { modulusLength: 2048 }, done)

@@ -127,6 +127,28 @@ describe.skipIf(missing !== undefined)('folders of keys that share their lives i
     await closeAll(one, other)
   })
 
+  test('are told of a prepared key, which only one that has it makes take over', async () => {
+    fresh()
+    const firstKey = newKey()
+    const one = await open('one', firstKey)
+    const other = await open('other', firstKey)
+    const before = one.kids()
+    const kid = await one.folder.prepare('ES256')
+    await until(() => said.length > 0)
+    expect(said[0]).toEqual({
+      text: 'the private part of the next signing key is not here: bring it before the key signs',
+      fields: { kid, file: join(other.dir, `${kid}.key`) },
+    })
+    expect([one.kids(), other.kids()]).toEqual([before, before])
+    expect(other.states()).toEqual(['active', 'prepared'])
+    await expect(other.folder.takeOver(kid)).rejects.toThrow(`the private part of key ${kid} is not on this server`)
+    copyFileSync(join(one.dir, `${kid}.key`), join(other.dir, `${kid}.key`))
+    await other.folder.takeOver(kid)
+    await until(() => one.kids().includes(kid))
+    expect(other.kids()).toEqual(one.kids())
+    await closeAll(one, other)
+  })
+
   test('sign nothing at all where no key in use is', async () => {
     fresh()
     const one = await open('one', newKey())

@@ -37,7 +37,7 @@ const STRUCTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   Reference: { namespace: 'string', name: 'string!' },
   SigningKeySpec: { algorithm: 'string' },
   SigningKeyStatus: { phase: 'string', publishedTime: 'time', activeTime: 'time', retirementTime: 'time', onThisServer: 'string' },
-  SigningKeyRotationSpec: { algorithm: 'string' },
+  SigningKeyRotationSpec: { algorithm: 'string', kid: 'string', prepareOnly: 'boolean' },
   AccessExplanationSpec: {
     user: 'string',
     uid: 'string',

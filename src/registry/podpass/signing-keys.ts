@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { notSupported } from '../../api/field.ts'
+import { forbiddenField, notSupported } from '../../api/field.ts'
 import type { KubeObject } from '../../api/object.ts'
-import { conflict, failure, invalid } from '../../api/status.ts'
+import { conflict, failure, invalid, notFound } from '../../api/status.ts'
 import { rfc3339 } from '../../clock.ts'
 import type { KeyFolder } from '../../token/key-folder.ts'
 import type { KeySource } from '../../token/keys.ts'
@@ -79,18 +79,46 @@ export function signingKeyRotations({ folder }: SigningKeysDeps): ResourceDefini
     kind: ROTATION,
     schema: schemaName('SigningKeyRotation'),
     async create(action, body) {
-      const algorithm: string = body['spec']?.algorithm ?? 'RS256'
-      const wanted = ALGORITHMS.find((one) => one === algorithm)
-      if (wanted === undefined)
-        throw invalid(ROTATION, body.metadata?.name ?? '', [notSupported('spec.algorithm', algorithm, [...ALGORITHMS])])
+      const wanted = rotationOf(body)
       await action.validateAdmission()
       const ring = managed(folder)
       if (action.dryRun) return body
-      const kid = await ring.rotate(wanted)
+      const kid = await rotate(ring, wanted)
       const activeAtMs = ring.ring.list().find((key) => key.kid === kid)?.life.activeAtMs
       return { ...body, status: { kid, ...(activeAtMs !== undefined && { activeTime: rfc3339(activeAtMs) }) } }
     },
   })
+}
+
+interface Rotation {
+  algorithm: (typeof ALGORITHMS)[number]
+  /** A prepared key; absent: a new one. */
+  kid: string | undefined
+  prepareOnly: boolean
+}
+
+function rotationOf(body: KubeObject): Rotation {
+  const { algorithm = 'RS256', kid = '', prepareOnly = false } = (body['spec'] ?? {}) as Record<string, any>
+  const wanted = ALGORITHMS.find((one) => one === algorithm)
+  const problems = [
+    ...(wanted === undefined ? [notSupported('spec.algorithm', algorithm, [...ALGORITHMS])] : []),
+    ...(kid !== '' && prepareOnly ? [forbiddenField('spec.prepareOnly', 'a key that has a kid is prepared')] : []),
+  ]
+  if (wanted === undefined || problems.length > 0) throw invalid(ROTATION, body.metadata?.name ?? '', problems)
+  return { algorithm: wanted, kid: kid === '' ? undefined : kid, prepareOnly }
+}
+
+async function rotate(folder: KeyFolder, { algorithm, kid, prepareOnly }: Rotation): Promise<string> {
+  if (prepareOnly) return folder.prepare(algorithm)
+  if (kid === undefined) return folder.rotate(algorithm)
+  if (!folder.ring.lives.some((life) => life.kid === kid)) throw notFound(RESOURCE, kid)
+  try {
+    await folder.takeOver(kid)
+  } catch (error) {
+    if (error instanceof RangeError) throw conflict(RESOURCE, kid, error.message)
+    throw error
+  }
+  return kid
 }
 
 function managed(folder: KeyFolder | undefined): KeyFolder {
