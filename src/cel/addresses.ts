@@ -5,6 +5,7 @@
  * @module
  */
 import { isIPv4, isIPv6 } from 'node:net'
+import { addressProblem } from './address-text.ts'
 import { type Call, type Calls, parsing } from './call.ts'
 import { CelError, noOverload, type Opaque } from './values.ts'
 
@@ -73,8 +74,7 @@ function parse4(text: string): bigint {
 /** A text that is an address, or why it is none. Zones, leading zeros and IPv4 in IPv6 are not taken. */
 function parseIP(text: string): IP | string {
   if (isIPv4(text)) return new IP(4, parse4(text))
-  if (!isIPv6(text))
-    return `IP Address ${JSON.stringify(text)} parse error during conversion from string: ParseAddr(${JSON.stringify(text)}): unable to parse IP`
+  if (!isIPv6(text)) return `IP Address ${JSON.stringify(text)} parse error during conversion from string: ${addressProblem(text)}`
   if (text.includes('%')) return `IP address ${JSON.stringify(text)} with zone value is not allowed`
   if (text.includes('.')) return `IPv4-mapped IPv6 address ${JSON.stringify(text)} is not allowed`
   const [left = '', right] = text.split('::')
@@ -86,14 +86,23 @@ function parseIP(text: string): IP | string {
   return new IP(6, value)
 }
 
+/** A text that is a range, or why it is none. */
 function parseCIDR(text: string): CIDR | string {
-  const [address = '', bits = '', ...more] = text.split('/')
+  const slash = text.lastIndexOf('/')
+  const bad = (why: string) => `${NOT_A_RANGE}: ${NOT_A_RANGE}: netip.ParsePrefix(${JSON.stringify(text)}): ${why}`
+  if (slash === -1) return bad("no '/'")
+  const [address, bits] = [text.slice(0, slash), text.slice(slash + 1)]
   const ip = parseIP(address)
-  const wrong = `network address parse error during conversion from string: netip.ParsePrefix(${JSON.stringify(text)}): invalid prefix`
-  if (more.length > 0 || !/^(?:0|[1-9]\d{0,2})$/.test(bits) || typeof ip === 'string' || Number(bits) > (ip.family === 4 ? 32 : 128))
-    return wrong
-  return new CIDR(ip, Number(bits))
+  if (typeof ip === 'string') {
+    if (!isIPv6(address)) return bad(addressProblem(address))
+    if (address.includes('%')) return bad('IPv6 zones cannot be present in a prefix')
+    return `${NOT_A_RANGE}: IPv4-mapped IPv6 address ${JSON.stringify(text)} is not allowed`
+  }
+  if (!/^(?:0|[1-9]\d{0,2})$/.test(bits)) return bad(`bad bits after slash: ${JSON.stringify(bits)}`)
+  return Number(bits) > (ip.family === 4 ? 32 : 128) ? bad('prefix length out of range') : new CIDR(ip, Number(bits))
 }
+
+const NOT_A_RANGE = 'network address parse error during conversion from string'
 
 function made<T>(value: T | string): T {
   if (typeof value === 'string') throw new CelError(value)
@@ -152,7 +161,7 @@ export const ADDRESS_METHODS: Calls = [
   [
     'containsIP',
     ([cidr, other]) => {
-      const ip = typeof other === 'string' ? made(parseIP(other)) : other
+      const ip = typeof other === 'string' ? parseIP(other) : other
       if (!(cidr instanceof CIDR) || !(ip instanceof IP)) throw noOverload('containsIP', cidr, other)
       return cidr.contains(ip)
     },

@@ -31,6 +31,7 @@ import {
   noSuchKey,
   Optional,
   Timestamp,
+  typeName,
   Uint,
 } from './values.ts'
 
@@ -148,15 +149,15 @@ function through(value: unknown, key: unknown, read: (value: unknown, key: unkno
 function elementOf(value: unknown, key: unknown): unknown {
   if (Array.isArray(value)) {
     const at = key instanceof Uint ? key.value : key instanceof Double && Number.isInteger(key.value) ? BigInt(key.value) : key
-    if (typeof at !== 'bigint') throw noOverload('_[_]', value, key)
+    if (at instanceof Double) throw new CelError(`unsupported index value ${at.value} in list`)
+    if (typeof at !== 'bigint') throw new CelError(`unsupported index type '${typeName(key)}' in list`)
     return at >= 0n && at < BigInt(value.length) ? adapt(value[Number(at)]) : undefined
   }
   if (isMap(value)) {
     mapKey(key)
     return entryOf(value, key)
   }
-  if (isMembers(value) && typeof key === 'string') return memberOf(value, key)
-  throw noOverload('_[_]', value, key)
+  return isMembers(value) && typeof key === 'string' ? memberOf(value, key) : undefined
 }
 
 function index(operand: Step, key: Step): Step {
@@ -261,7 +262,6 @@ function mapLiteral({ entries }: MapLiteral, around: Around): Step {
     const map = new Map<unknown, unknown>()
     for (const { keyStep, valueStep, optional } of steps) {
       const key = mapKey(keyStep(run, scope))
-      if (map.has(key)) throw new CelError(`Failed with repeated key: ${String(key)}`)
       const value = element(valueStep(run, scope), optional)
       if (value !== undefined) map.set(key, value)
     }

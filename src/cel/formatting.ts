@@ -36,6 +36,9 @@ const CLAUSES: ReadonlyMap<string, Clause> = new Map([
   ['o', clause('octal clause can only be used on integers', 'int', 'uint')],
 ])
 
+/** What is said of a value that a verb does not take. */
+export const WRONG_TYPES: ReadonlyMap<string, string> = new Map([...CLAUSES].map(([verb, { wrong }]) => [verb, wrong]))
+
 /** The first thing that is wrong with a text and the list literal given to it. */
 export function formatMistake(text: string, args: readonly Expr[], typeOf: (expr: Expr) => Type): FormatMistake | undefined {
   let next = 0

@@ -11,6 +11,7 @@ import { PER_CHARACTER, PER_PARSED, PER_ZONED } from './budget.ts'
 import type { Call, Calls } from './call.ts'
 import { FORMAT_FUNCTIONS, FORMAT_METHODS } from './formats.ts'
 import { LIST_FUNCTIONS, LIST_METHODS } from './lists.ts'
+import { numberText } from './number-text.ts'
 import { PATCH_FUNCTIONS } from './patches.ts'
 import { QUANTITY_FUNCTIONS, QUANTITY_METHODS } from './quantities.ts'
 import { SEMVER_FUNCTIONS, SEMVER_METHODS } from './semver.ts'
@@ -29,6 +30,7 @@ import {
   isMap,
   isOpaque,
   mapSize,
+  NoOverload,
   noOverload,
   Optional,
   Timestamp,
@@ -54,6 +56,7 @@ function toInt([value]: readonly unknown[]): bigint {
   if (typeof value === 'bigint') return value
   if (value instanceof Uint) return checkedInt(value.value)
   if (value instanceof Double && Math.abs(value.value) < 2 ** 63) return BigInt(Math.trunc(value.value))
+  if (value instanceof Duration) return value.nanos
   if (value instanceof Timestamp) return (value.nanos - (((value.nanos % SECOND) + SECOND) % SECOND)) / SECOND
   if (typeof value === 'string') {
     if (!/^[+-]?\d{1,30}$/.test(value)) throw new CelError(`type conversion error from 'string' to 'int'`)
@@ -86,7 +89,9 @@ function toDouble([value]: readonly unknown[]): Double {
     if (special !== null) return new Double(special[1] === '-' ? -Infinity : Infinity)
     if (/^nan$/i.test(value)) return new Double(Number.NaN)
     if (!/^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(value)) throw new CelError(`type conversion error from 'string' to 'double'`)
-    return new Double(Number(value))
+    const read = Number(value)
+    if (!Number.isFinite(read)) throw new CelError(`type conversion error from 'string' to 'double'`)
+    return new Double(read)
   }
   throw noOverload('double', value)
 }
@@ -95,7 +100,7 @@ function toText([value]: readonly unknown[], spend: (cost: number) => void): str
   if (typeof value === 'string') return value
   if (typeof value === 'boolean' || typeof value === 'bigint') return String(value)
   if (value instanceof Uint) return String(value.value)
-  if (value instanceof Double) return doubleText(value.value)
+  if (value instanceof Double) return numberText(value.value)
   if (value instanceof Uint8Array) {
     spend(value.length * PER_CHARACTER)
     try {
@@ -108,12 +113,6 @@ function toText([value]: readonly unknown[], spend: (cost: number) => void): str
   if (value instanceof Duration) return durationText(value)
   if (isOpaque(value) && (value.celType === 'net.IP' || value.celType === 'net.CIDR')) return String(value as IP)
   throw noOverload('string', value)
-}
-
-function doubleText(value: number): string {
-  if (Number.isNaN(value)) return 'NaN'
-  if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf'
-  return String(value)
 }
 
 function toBool([value]: readonly unknown[]): boolean {
@@ -139,7 +138,7 @@ function toTimestamp([value]: readonly unknown[]): Timestamp {
     const { seconds, nanos } = parseTime(value)
     return checkedTimestamp(BigInt(seconds) * SECOND + BigInt(nanos))
   } catch (error) {
-    if (error instanceof TimeError) throw new CelError(error.message)
+    if (error instanceof TimeError) throw new CelError(`type conversion error from 'string' to 'google.protobuf.Timestamp'`)
     throw error
   }
 }
@@ -161,7 +160,7 @@ function toDuration([value]: readonly unknown[]): Duration {
   if (typeof value === 'bigint') throw new CelError(`type conversion error from 'int' to 'google.protobuf.Duration'`)
   if (typeof value !== 'string') throw noOverload('duration', value)
   const shape = value.length > 64 ? null : /^([+-]?)(0|(?:(?:\d+\.?\d*|\.\d+)(?:h|ms|m|s|us|µs|μs|ns))+)$/.exec(value)
-  if (shape === null) throw new CelError(`time: invalid duration ${JSON.stringify(value)}`)
+  if (shape === null) throw new CelError(`type conversion error from 'string' to 'google.protobuf.Duration'`)
   let nanos = 0n
   for (const [, whole = '', decimals = '', unit = 's'] of value.matchAll(/(\d*)(?:\.(\d*))?(h|ms|m|s|us|µs|μs|ns)/g)) {
     const scale = UNITS[unit] ?? SECOND
@@ -177,8 +176,7 @@ function part(name: string, of: (date: Date) => number, ofDuration?: bigint): re
     name,
     ([value, zone], spend) => {
       if (zone !== undefined) spend(PER_ZONED)
-      if (value instanceof Duration && ofDuration !== undefined)
-        return name === 'getMilliseconds' ? (value.nanos % SECOND) / ofDuration : value.nanos / ofDuration
+      if (value instanceof Duration && ofDuration !== undefined) return value.nanos / ofDuration
       if (!(value instanceof Timestamp)) throw noOverload(name, value)
       return BigInt(of(localDate(value, zone)))
     },
@@ -190,7 +188,7 @@ function localDate({ nanos }: Timestamp, zone: unknown): Date {
   const ms = Number((nanos - (((nanos % 1_000_000n) + 1_000_000n) % 1_000_000n)) / 1_000_000n)
   if (zone === undefined || zone === '' || zone === 'UTC') return new Date(ms)
   if (typeof zone !== 'string') throw noOverload('timezone', zone)
-  const offset = /^([+-]?)(\d\d):(\d\d)$/.exec(zone)
+  const offset = /^([+-]?)(\d{1,2}):(\d\d)$/.exec(zone)
   if (offset !== null) return new Date(ms + (offset[1] === '-' ? -1 : 1) * (Number(offset[2]) * 60 + Number(offset[3])) * 60_000)
   try {
     const format = zoneFormat(zone)
@@ -242,10 +240,12 @@ function isZero(value: unknown): boolean {
 }
 
 /** Of a list of optionals those that are something. */
-function unwrap([list]: readonly unknown[], spend: (cost: number) => void): unknown[] {
-  if (!Array.isArray(list)) throw noOverload('unwrap', list)
-  spend(list.length)
-  return list.map((one) => optional(one, 'unwrap').value).filter((value) => value !== undefined)
+function unwrapped(name: string): Call {
+  return ([list], spend) => {
+    if (!Array.isArray(list)) throw noOverload(name, list)
+    spend(list.length)
+    return list.map((one) => optional(one, name).value).filter((value) => value !== undefined)
+  }
 }
 
 const STANDARD_FUNCTIONS: Calls = [
@@ -274,7 +274,7 @@ const STANDARD_FUNCTIONS: Calls = [
   ['type', ([value]) => new CelType(typeName(value))],
   ['optional.none', () => Optional.NONE],
   ['optional.of', ([value]) => new Optional(value)],
-  ['optional.unwrap', unwrap],
+  ['optional.unwrap', unwrapped('optional.unwrap')],
   ['optional.ofNonZeroValue', ([value]) => (isZero(value) ? Optional.NONE : new Optional(value))],
 ]
 
@@ -290,7 +290,7 @@ const STANDARD_METHODS: Calls = [
   part('getMinutes', (date) => date.getUTCMinutes(), 60n * SECOND),
   part('getSeconds', (date) => date.getUTCSeconds(), SECOND),
   part('getMilliseconds', (date) => date.getUTCMilliseconds(), 1_000_000n),
-  ['unwrapOpt', unwrap],
+  ['unwrapOpt', unwrapped('unwrapOpt')],
   ['hasValue', ([value]) => optional(value, 'hasValue').value !== undefined],
   [
     'value',
@@ -300,8 +300,9 @@ const STANDARD_METHODS: Calls = [
       return found
     },
   ],
-  ['or', ([value, other]) => (optional(value, 'or').value === undefined ? optional(other, 'or') : value)],
-  ['orValue', ([value, other]) => optional(value, 'orValue').value ?? other],
+  // What is no optional is what it is.
+  ['or', ([value, other]) => (value instanceof Optional && value.value === undefined ? other : value)],
+  ['orValue', ([value, other]) => (value instanceof Optional ? (value.value ?? other) : value)],
 ]
 
 /** Several libraries may have a method of one name: the first that knows what it is called on answers. */
@@ -312,13 +313,12 @@ function joined(...libraries: Calls[]): ReadonlyMap<string, Call> {
 }
 
 function firstOf(name: string, calls: readonly Call[]): Call {
-  const missing = `no such overload: ${name}(`
   return (args, spend) => {
     for (const call of calls) {
       try {
         return call(args, spend)
       } catch (error) {
-        if (!(error instanceof CelError) || error.fatal || !error.message.startsWith(missing)) throw error
+        if (!(error instanceof NoOverload)) throw error
       }
     }
     throw noOverload(name, ...args)

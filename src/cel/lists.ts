@@ -17,6 +17,7 @@ import {
   equal,
   noOverload,
   Optional,
+  typeName,
   Uint,
 } from './values.ts'
 
@@ -55,7 +56,14 @@ function extreme(name: string, sign: number): readonly [string, (args: readonly 
 function sorted(list: readonly unknown[], spend: Spend): unknown[] {
   const items = list.map(adapt)
   spend(items.length * Math.ceil(Math.log2(items.length + 1)))
+  requireOneType(items)
   return items.sort((a, b) => compare(a, b, 'sort'))
+}
+
+/** What is sorted is all of one type. */
+export function requireOneType(items: readonly unknown[]): void {
+  const [first] = items
+  if (items.some((one) => typeName(one) !== typeName(first))) throw new CelError('list elements must have the same type')
 }
 
 function flatten(list: readonly unknown[], depth: number, spend: Spend): unknown[] {

@@ -4,7 +4,8 @@
  * @see github.com/google/cel-go, parser/macro.go, ext/comprehensions.go
  * @module
  */
-import { type Around, bind, memberOf, type Run, type Scope, type Step } from './scope.ts'
+import { requireOneType } from './lists.ts'
+import { type Around, bind, hasMember, type Run, type Scope, type Step } from './scope.ts'
 import type { Expr } from './syntax.ts'
 import { adapt, CelError, compare, entryOf, isMap, mapKey, mapKeys, noOverload, Optional, typeName } from './values.ts'
 
@@ -21,6 +22,19 @@ function nameOf(expr: Expr | undefined): string {
   return expr.name
 }
 
+/** What upstream calls its values. */
+const GO_TYPES: Readonly<Record<string, string>> = {
+  bool: 'types.Bool',
+  bytes: 'types.Bytes',
+  double: 'types.Double',
+  int: 'types.Int',
+  null_type: 'types.Null',
+  string: 'types.String',
+  uint: 'types.Uint',
+  'google.protobuf.Duration': 'types.Duration',
+  'google.protobuf.Timestamp': 'types.Timestamp',
+}
+
 /** `visit` answers false to stop. One name: keys of maps, elements of lists; two: keys or indexes first. */
 function each(
   range: unknown,
@@ -30,7 +44,7 @@ function each(
   visit: (inner: Scope, first: unknown) => boolean,
 ): void {
   if (!Array.isArray(range) && !isMap(range))
-    throw new CelError(`expression of type '${typeName(range)}' cannot be range of a comprehension (must be list, map, or dynamic)`)
+    throw new CelError(`got '${GO_TYPES[typeName(range)] ?? typeName(range)}', expected iterable type`)
   const keys = Array.isArray(range) ? undefined : mapKeys(range)
   const length = keys?.length ?? (range as unknown[]).length
   for (let i = 0; i < length; i++) {
@@ -181,7 +195,8 @@ const sortBy: Macro = {
         return true
       })
       run.spend(keyed.length * Math.ceil(Math.log2(keyed.length + 1)))
-      return keyed.sort((a, b) => compare(a.key, b.key, 'sortBy')).map(({ value }) => value)
+      requireOneType(keyed.map(({ key }) => key))
+      return keyed.sort((a, b) => compare(a.key, b.key, 'sort')).map(({ value }) => value)
     }
   },
 }
@@ -196,8 +211,8 @@ const has: Macro = {
     return (run, scope) => {
       run.spend(1)
       const value = operand(run, scope)
-      if (value instanceof Optional) return value.value !== undefined && memberOf(value.value, name) !== undefined
-      return memberOf(value, name) !== undefined
+      if (value instanceof Optional) return value.value !== undefined && hasMember(value.value, name)
+      return hasMember(value, name)
     }
   },
 }
@@ -229,7 +244,7 @@ function optionalMap(wraps: boolean): Macro {
       return (run, scope) => {
         run.spend(1)
         const value = operand(run, scope)
-        if (!(value instanceof Optional)) throw noOverload(wraps ? 'optMap' : 'optFlatMap', value)
+        if (!(value instanceof Optional)) throw noOverload('hasValue', value)
         if (value.value === undefined) return value
         const made = result(run, { name: bound, value: value.value, outer: scope })
         if (wraps) return new Optional(made)

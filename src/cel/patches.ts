@@ -26,6 +26,8 @@ import {
 /** Of making one. @see github.com/google/cel-go, common/cost.go */
 export const MESSAGE_COST = 40
 
+const PATCH_FIELDS: readonly string[] = ['op', 'path', 'from', 'value']
+
 /** Part of an object, or all of it. */
 export class ObjectValue implements Members {
   readonly celType: string
@@ -34,15 +36,26 @@ export class ObjectValue implements Members {
     this.celType = celType
     this.fields = fields
   }
+  /** What is not set is null. */
   member(name: string): unknown {
-    return this.fields.get(name)
+    return this.fields.get(name) ?? null
+  }
+  has(name: string): boolean {
+    return this.fields.has(name)
   }
   equals(other: unknown): boolean {
-    return other instanceof ObjectValue && other.celType === this.celType && equal(this.fields, other.fields, () => undefined)
+    return other instanceof ObjectValue && other.celType === this.celType && sameFields(this.fields, other.fields)
   }
 }
 
-const PATCH_FIELDS: readonly string[] = ['op', 'path', 'from', 'value']
+/** Upstream compares what is inside by identity: lists and maps are never the same, nor are numbers of two types. */
+function sameFields(a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown>): boolean {
+  if (a.size !== b.size) return false
+  return [...a].every(([name, value]) => {
+    const other = b.get(name)
+    return typeName(value) === typeName(other) && !Array.isArray(value) && !isMap(value) && equal(value, other, () => undefined)
+  })
+}
 
 /** One operation of a JSON patch. */
 export class JsonPatchValue implements Members {
@@ -51,8 +64,12 @@ export class JsonPatchValue implements Members {
   constructor(fields: ReadonlyMap<string, unknown>) {
     this.fields = fields
   }
+  /** What is not set is null, or an empty text. */
   member(name: string): unknown {
-    return this.fields.get(name)
+    return this.fields.get(name) ?? (name === 'value' ? null : PATCH_FIELDS.includes(name) ? '' : undefined)
+  }
+  has(name: string): boolean {
+    return this.fields.has(name)
   }
   equals(other: unknown): boolean {
     return other instanceof JsonPatchValue && equal(this.fields, other.fields, () => undefined)
@@ -68,9 +85,15 @@ export function madeOf(type: string, fields: ReadonlyMap<string, unknown>): Obje
   for (const [name, value] of fields) {
     if (!PATCH_FIELDS.includes(name)) throw new CelError(`unexpected JSONPatchType field: ${name}`)
     if (name !== 'value' && typeof value !== 'string')
-      throw new CelError(`unexpected type ${typeName(value)} for JSONPatchType '${name}' field`)
+      throw new CelError(`unexpected type ${goType(value)} for JSONPatchType '${name}' field`)
   }
   return new JsonPatchValue(fields)
+}
+
+/** What upstream calls what it holds. */
+function goType(value: unknown): string {
+  const name = typeName(value)
+  return { int: 'int64', uint: 'uint64', double: 'float64', bytes: '[]uint8', null_type: 'structpb.NullValue' }[name] ?? name
 }
 
 /** Where parts of an object are called otherwise than their place in it says. */

@@ -12,8 +12,11 @@ import { CelError, Double, MAX_INT, MIN_INT, noOverload, type Opaque } from './v
 class CelQuantity implements Opaque {
   readonly celType = 'kubernetes.Quantity'
   readonly quantity: Quantity
-  constructor(quantity: Quantity) {
+  /** Written without decimals, or calculated: what Go holds as an integer. */
+  readonly whole: boolean
+  constructor(quantity: Quantity, whole = true) {
     this.quantity = quantity
+    this.whole = whole
   }
   equals(other: unknown): boolean {
     return other instanceof CelQuantity && compareQuantities(this.quantity, other.quantity) === 0
@@ -22,15 +25,26 @@ class CelQuantity implements Opaque {
 
 function parse(text: string): CelQuantity | string {
   try {
-    return new CelQuantity(parseQuantity(text))
+    return new CelQuantity(parseQuantity(text), isWhole(text))
   } catch (error) {
     if (error instanceof QuantityError) return error.message
     throw error
   }
 }
 
+const EXPONENTS: Readonly<Record<string, number>> = { n: -9, u: -6, m: -3, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 }
+
+/** `1.5k` is, `1.0`, `1000m` and `1.5Gi` are not. */
+function isWhole(text: string): boolean {
+  const [, decimals = '', suffix = ''] = /^[+-]?\d*(?:\.(\d*))?(.*)$/.exec(text) ?? []
+  if (suffix.endsWith('i')) return decimals === ''
+  const power = /^[eE]([+-]?\d+)$/.exec(suffix)?.[1]
+  return (power === undefined ? (EXPONENTS[suffix] ?? 0) : Number(power)) >= decimals.length
+}
+
 /** Undefined unless it is a whole number of 64 bits. */
-function integer({ unscaled, scale }: Quantity): bigint | undefined {
+function integer({ quantity: { unscaled, scale }, whole }: CelQuantity): bigint | undefined {
+  if (!whole) return undefined
   const divisor = scale < 0 ? 10n ** BigInt(-scale) : 1n
   if (unscaled % divisor !== 0n) return undefined
   const value = scale < 0 ? unscaled / divisor : unscaled * 10n ** BigInt(scale)
@@ -39,7 +53,7 @@ function integer({ unscaled, scale }: Quantity): bigint | undefined {
 
 function method(
   name: string,
-  run: (quantity: Quantity, other: Quantity | undefined, otherInt: bigint | undefined) => unknown,
+  run: (quantity: Quantity, other: Quantity | undefined, otherInt: bigint | undefined, receiver: CelQuantity) => unknown,
   other: 'none' | 'quantity' | 'number',
 ): readonly [string, Call] {
   return [
@@ -54,6 +68,7 @@ function method(
         receiver.quantity,
         argument instanceof CelQuantity ? argument.quantity : undefined,
         typeof argument === 'bigint' ? argument : undefined,
+        receiver,
       )
     },
   ]
@@ -78,11 +93,11 @@ export const QUANTITY_FUNCTIONS: Calls = [
 
 export const QUANTITY_METHODS: Calls = [
   SIGN,
-  method('isInteger', (quantity) => integer(quantity) !== undefined, 'none'),
+  method('isInteger', (_, __, ___, receiver) => integer(receiver) !== undefined, 'none'),
   method(
     'asInteger',
-    (quantity) => {
-      const value = integer(quantity)
+    (_, __, ___, receiver) => {
+      const value = integer(receiver)
       if (value === undefined) throw new CelError('cannot convert value to integer')
       return value
     },

@@ -40,12 +40,17 @@ export function isBound({ bound }: Around, name: string): boolean {
   return false
 }
 
-/** Undefined: no such member. */
+/** Undefined: no such member. What is no structure has none. */
 export function memberOf(value: unknown, name: unknown): unknown {
   if (isMembers(value)) {
     const found = value.member(name as string) // names of members are texts
     return found === undefined ? undefined : adapt(found)
   }
   if (isMap(value)) return entryOf(value, name)
-  throw new CelError(`no such overload: type '${typeName(value)}' does not support field selection`)
+  if (Array.isArray(value)) throw new CelError(`unsupported index type '${typeName(name)}' in list`)
+  return undefined
+}
+
+export function hasMember(value: unknown, name: string): boolean {
+  return isMembers(value) && value.has !== undefined ? value.has(name) : memberOf(value, name) !== undefined
 }

@@ -20,20 +20,47 @@ class Semver implements Opaque {
   }
 }
 
-const SHAPE =
-  /^(0|[1-9]\d{0,18})\.(0|[1-9]\d{0,18})\.(0|[1-9]\d{0,18})(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/
+const MAX_LENGTH = 512
+/** Of a number: what does not fit 64 bits is none. */
+const MAX_NUMBER = 2n ** 64n - 1n
 
-/** `normalize`: a leading `v`, missing parts and leading zeros are forgiven. */
-function parse(text: string, normalize: boolean): Semver | undefined {
-  if (text.length > 512) return undefined
-  const found = SHAPE.exec(normalize ? normalized(text) : text)
-  if (found === null) return undefined
-  const pre = found[4]?.split('.') ?? []
-  if (pre.some((one) => /^0\d+$/.test(one))) return undefined
-  return new Semver(
-    found.slice(1, 4).map((one) => BigInt(one)),
-    pre,
-  )
+/** A version, or why the text is none. `normalize`: a leading `v`, missing parts and leading zeros are forgiven. */
+function parse(text: string, normalize: boolean): Semver | string {
+  if (text.length > MAX_LENGTH) return 'Version string too long'
+  if (text === '') return 'Version string empty'
+  const [major, minor, ...rest] = (normalize ? normalized(text) : text).split('.')
+  if (major === undefined || minor === undefined || rest.length === 0) return 'No Major.Minor.Patch elements found'
+  const [, patch = '', pre, build] = /^([^-+]*)(?:-([^+]*))?(?:\+(.*))?$/s.exec(rest.join('.')) ?? []
+  const numbers = { Major: major, Minor: minor, Patch: patch }
+  for (const [name, number] of Object.entries(numbers)) {
+    const problem = numberProblem(name, number)
+    if (problem !== undefined) return problem
+  }
+  const identifiers = pre?.split('.') ?? []
+  const problem = identifiers.map(prereleaseProblem).find((one) => one !== undefined) ?? buildProblem(build)
+  return problem ?? new Semver([BigInt(major), BigInt(minor), BigInt(patch)], identifiers)
+}
+
+function numberProblem(name: string, text: string): string | undefined {
+  if (!/^\d*$/.test(text)) return `Invalid character(s) found in ${name.toLowerCase()} number ${JSON.stringify(text)}`
+  if (/^0\d/.test(text)) return `${name} number must not contain leading zeroes ${JSON.stringify(text)}`
+  const parsing = `strconv.ParseUint: parsing ${JSON.stringify(text)}`
+  if (text === '') return `${parsing}: invalid syntax`
+  return BigInt(text) > MAX_NUMBER ? `${parsing}: value out of range` : undefined
+}
+
+function prereleaseProblem(text: string): string | undefined {
+  if (text === '') return 'Prerelease is empty'
+  if (/^0\d+$/.test(text)) return `Numeric PreRelease version must not contain leading zeroes ${JSON.stringify(text)}`
+  return /^[0-9A-Za-z-]+$/.test(text) ? undefined : `Invalid character(s) found in prerelease ${JSON.stringify(text)}`
+}
+
+function buildProblem(build: string | undefined): string | undefined {
+  for (const text of build?.split('.') ?? []) {
+    if (text === '') return 'Build meta data is empty'
+    if (!/^[0-9A-Za-z-]+$/.test(text)) return `Invalid character(s) found in build meta data ${JSON.stringify(text)}`
+  }
+  return undefined
 }
 
 function normalized(text: string): string {
@@ -84,10 +111,10 @@ function comparison(name: string, answer: (order: number) => unknown): readonly 
 }
 
 export const SEMVER_FUNCTIONS: Calls = [
-  parsing('isSemver', ['string', 'bool?'], ([text, normalize = false]) => parse(text as string, normalize as boolean) !== undefined),
+  parsing('isSemver', ['string', 'bool?'], ([text, normalize = false]) => typeof parse(text as string, normalize as boolean) !== 'string'),
   parsing('semver', ['string', 'bool?'], ([text, normalize = false]) => {
     const made = parse(text as string, normalize as boolean)
-    if (made === undefined) throw new CelError('semver parse error')
+    if (typeof made === 'string') throw new CelError(made)
     return made
   }),
 ]

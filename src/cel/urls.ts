@@ -7,58 +7,79 @@
 import { type Calls, parsing } from './call.ts'
 import { CelError, noOverload, type Opaque } from './values.ts'
 
+interface Parts {
+  scheme: string
+  host: string
+  path: string
+  query: string
+}
+
 class Url implements Opaque {
   readonly celType = 'kubernetes.URL'
-  readonly parsed: URL | undefined
-  readonly path: string
-  readonly query: string
-  constructor(parsed: URL | undefined, path: string, query: string) {
-    this.parsed = parsed
-    this.path = path
-    this.query = query
+  readonly parts: Parts
+  constructor(parts: Parts) {
+    this.parts = parts
   }
   equals(other: unknown): boolean {
-    return other instanceof Url && other.parsed?.href === this.parsed?.href && other.path === this.path && other.query === this.query
+    if (!(other instanceof Url)) return false
+    const [a, b] = [this.parts, other.parts]
+    return a.scheme === b.scheme && a.host === b.host && a.path === b.path && a.query === b.query
   }
 }
 
-const PARTS = /^(?:([a-zA-Z][a-zA-Z0-9+.-]*):)?(?:\/\/([^/?]*))?([^?]*)(?:\?(.*))?$/s
+const SHAPE = /^(?:([a-zA-Z][a-zA-Z0-9+.-]*):)?(?:\/\/([^/?]*))?([^?]*)(?:\?(.*))?$/s
+const HOST = /^(?:\[[^\]]*\]|[^\][:]*)(?::(.*))?$/
 
-function parse(text: string): Url | undefined {
+/** A URL, or why the text is none. */
+function parse(text: string): Url | string {
+  if (text === '') return 'empty url'
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-  if (text === '' || /[\u0000-\u0020\u007f]/.test(text) || /%(?![0-9a-fA-F]{2})/.test(text)) return undefined
-  const [, scheme, authority, path = '', query = ''] = PARTS.exec(text) ?? []
-  if (scheme === undefined) return text.startsWith('/') && authority === undefined ? new Url(undefined, path, query) : undefined
-  if (authority === undefined && !path.startsWith('/')) return undefined
-  if (!URL.canParse(text)) return undefined
-  return new Url(new URL(text), path, query)
+  if (/[\u0000-\u001f\u007f]/.test(text)) return 'net/url: invalid control character in URL'
+  const [, scheme, authority, path = '', query = ''] = SHAPE.exec(text) ?? []
+  if (scheme === undefined && (!text.startsWith('/') || authority !== undefined)) return 'invalid URI for request'
+  if (authority === undefined && !path.startsWith('/')) return 'invalid URI for request'
+  const host = (authority ?? '').slice((authority ?? '').lastIndexOf('@') + 1)
+  const problem = hostProblem(host) ?? escapeProblem(path)
+  return problem ?? new Url({ scheme: (scheme ?? '').toLowerCase(), host, path: path.replaceAll(' ', '%20'), query })
 }
 
-function of(name: string, read: (url: Url) => unknown): readonly [string, (args: readonly unknown[]) => unknown] {
+function hostProblem(host: string): string | undefined {
+  const port = HOST.exec(host)?.[1]
+  if (port !== undefined && !/^\d*$/.test(port)) return `invalid port ${JSON.stringify(`:${port}`)} after host`
+  const bad = /[ "\\^`{|}%]/.exec(host)?.[0]
+  return bad === undefined ? undefined : `invalid character ${JSON.stringify(bad)} in host name`
+}
+
+function escapeProblem(text: string): string | undefined {
+  const bad = /%(?![0-9a-fA-F]{2}).{0,2}/s.exec(text)?.[0]
+  return bad === undefined ? undefined : `invalid URL escape ${JSON.stringify(bad)}`
+}
+
+function of(name: string, read: (url: Parts) => unknown): readonly [string, (args: readonly unknown[]) => unknown] {
   return [
     name,
     ([value]) => {
       if (!(value instanceof Url)) throw noOverload(name, value)
-      return read(value)
+      return read(value.parts)
     },
   ]
 }
 
 export const URL_FUNCTIONS: Calls = [
-  parsing('isURL', ['string'], ([text]) => parse(text as string) !== undefined),
+  parsing('isURL', ['string'], ([text]) => typeof parse(text as string) !== 'string'),
   parsing('url', ['string'], ([text]) => {
     const found = parse(text as string)
-    if (found === undefined)
-      throw new CelError(`URL parse error during conversion from string: parse ${JSON.stringify(text)}: invalid URI for request`)
+    if (typeof found === 'string')
+      throw new CelError(`URL parse error during conversion from string: parse ${JSON.stringify(text)}: ${found}`)
     return found
   }),
 ]
 
 export const URL_METHODS: Calls = [
-  of('getScheme', ({ parsed }) => parsed?.protocol.slice(0, -1) ?? ''),
-  of('getHost', ({ parsed }) => parsed?.host ?? ''),
-  of('getHostname', ({ parsed }) => parsed?.hostname.replace(/^\[|\]$/g, '') ?? ''),
-  of('getPort', ({ parsed }) => parsed?.port ?? ''),
+  of('getScheme', ({ scheme }) => scheme),
+  of('getHost', ({ host }) => host),
+  of('getHostname', ({ host }) => host.replace(/:\d*$/, '').replace(/^\[|\]$/g, '')),
+  of('getPort', ({ host }) => /:(\d*)$/.exec(host)?.[1] ?? ''),
   of('getEscapedPath', ({ path }) => path),
   of('getQuery', ({ query }) => {
     const map = new Map<unknown, unknown>()

@@ -88,6 +88,8 @@ export interface Members {
   readonly celType: string
   /** Undefined: there is no such member. */
   member(name: string): unknown
+  /** Whether a member is set, where that is not the same as being there. */
+  has?(name: string): boolean
 }
 
 export function isMembers(value: unknown): value is Members {
@@ -136,8 +138,40 @@ export function typeName(value: unknown): string {
   return 'map'
 }
 
-export function noOverload(name: string, ...operands: unknown[]): CelError {
-  return new CelError(`no such overload: ${name}(${operands.map(typeName).join(', ')})`)
+/** No function takes these. */
+export class NoOverload extends CelError {}
+
+export function noOverload(name: string, ...operands: unknown[]): NoOverload {
+  return new NoOverload(noOverloadText(name, operands))
+}
+
+/** Types that an operator is defined for on its left. */
+const DEFINED: Readonly<Record<string, readonly string[]>> = {
+  '_+_': ['int', 'uint', 'double', 'string', 'bytes', 'list', 'google.protobuf.Duration', 'google.protobuf.Timestamp'],
+  '_-_': ['int', 'uint', 'double', 'google.protobuf.Duration', 'google.protobuf.Timestamp'],
+  '_*_': ['int', 'uint', 'double'],
+  '_/_': ['int', 'uint', 'double'],
+  '_%_': ['int', 'uint'],
+  '-_': ['int', 'double', 'bool'],
+}
+const COMPARED = ['bool', 'int', 'uint', 'double', 'string', 'bytes', 'google.protobuf.Duration', 'google.protobuf.Timestamp']
+/** They have methods, and say only that there is no such one. */
+const RECEIVERS = ['string', 'google.protobuf.Duration', 'google.protobuf.Timestamp']
+/** Functions that say no more, and those that say their name. */
+const SILENT = new Set(['contains', 'startsWith', 'endsWith', 'matches', 'find', 'findAll', 'containsIP', 'predicate'])
+const NAMED = new Set(['size', 'sort', 'isSorted'])
+
+/** As upstream says it: how much depends on what it was tried on. */
+function noOverloadText(name: string, operands: readonly unknown[]): string {
+  const types = operands.map(typeName)
+  const [left = ''] = types
+  if (/^(?:[_!@-]|optional element)/.test(name)) {
+    const defined = /^_[<>]=?_$/.test(name) ? COMPARED : DEFINED[name]
+    return defined === undefined || defined.includes(left) || RECEIVERS.includes(left) ? 'no such overload' : `no such overload: ${name}`
+  }
+  if (SILENT.has(name)) return 'no such overload'
+  if (NAMED.has(name)) return `no such overload: ${name}`
+  return name === 'flatten' ? `no such overload: ${left}.flatten()` : `no such overload: ${name}(${types.join(', ')})`
 }
 
 export function noSuchKey(key: unknown): CelError {
@@ -259,7 +293,7 @@ export function checkedUint(value: bigint): Uint {
 }
 
 export function checkedDuration(nanos: bigint): Duration {
-  if (nanos < MIN_INT || nanos > MAX_INT) throw new CelError('duration out of range')
+  if (nanos < MIN_INT || nanos > MAX_INT) throw new CelError('integer overflow')
   return new Duration(nanos)
 }
 
@@ -269,7 +303,7 @@ const FIRST = -62_135_596_800n * SECOND
 const LAST = 253_402_300_800n * SECOND
 
 export function checkedTimestamp(nanos: bigint): Timestamp {
-  if (nanos < FIRST || nanos >= LAST) throw new CelError('timestamp out of range')
+  if (nanos < FIRST || nanos >= LAST) throw new CelError('timestamp overflow')
   return new Timestamp(nanos)
 }
 
