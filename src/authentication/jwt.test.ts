@@ -5,7 +5,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createAuthority, issueServer } from '../pki/ensure.ts'
 import type { Authentication } from './authenticator.ts'
 import { httpsJson } from './https-json.ts'
-import { groupsClaim, type JwtSettings, jwtAuthenticator, jwtSet, usernameClaim, usernamePrefix } from './jwt.ts'
+import { groupsClaim, type JwtSettings, jwtAuthenticator, jwtSet, TokenMemory, usernameClaim, usernamePrefix } from './jwt.ts'
 import { RemoteKeys, SIGNING_ALGORITHMS } from './remote-keys.ts'
 import { TestClock } from './testdata.ts'
 
@@ -187,6 +187,36 @@ test('of several issuers the one that the token names decides', async () => {
   expect(text(await set.authenticateToken(await token(), {}))).toBe('oidc:jane')
   expect(text(await set.authenticateToken(await token({ iss: 'https://other.example' }), {}))).toBe('oidc: authenticator not initialized')
   expect(await set.authenticateToken('x.y.z', {})).toEqual({ outcome: 'none' })
+})
+
+describe('a good token', () => {
+  test('is judged once in ten seconds, and never beyond its end', async () => {
+    const memory = new TokenMemory(clock)
+    let judged = 0
+    const one = await authenticator({ memory, took: () => judged++ })
+    const set = jwtSet([one], memory)
+    const short = await token({ exp: NOW_MS / 1000 + 5 })
+    const long = await token()
+    await set.authenticateToken(short, {})
+    await set.authenticateToken(long, {})
+    expect(set.authenticateToken(short, {})).toMatchObject({ outcome: 'user' })
+    expect(set.authenticateToken(long, {})).toMatchObject({ outcome: 'user' })
+    clock.ms += 5000
+    expect(text(await set.authenticateToken(short, {}))).toMatch(/is expired|oidc:jane/)
+    expect(set.authenticateToken(long, {})).not.toBeInstanceOf(Promise)
+    clock.ms += 5000
+    expect(set.authenticateToken(long, {})).toBeInstanceOf(Promise)
+    expect(text(await set.authenticateToken(short, {}))).toMatch(/is expired/)
+    expect(judged).toBe(5)
+  })
+
+  test('that is changed is another one', async () => {
+    const memory = new TokenMemory(clock)
+    const set = jwtSet([await authenticator({ memory })], memory)
+    const good = await token()
+    await set.authenticateToken(good, {})
+    expect(text(await set.authenticateToken(`${good.slice(0, -4)}AAAA`, {}))).toMatch(/failed to verify signature/)
+  })
 })
 
 test('usernamePrefix() is the issuer, unless the claim is an email or the flag says otherwise', () => {

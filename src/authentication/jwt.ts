@@ -6,6 +6,7 @@
  * @see apiserver/plugin/pkg/authenticator/token/oidc/oidc.go
  * @module
  */
+import { hash } from 'node:crypto'
 import { quote } from '../api/status.ts'
 import type { Clock } from '../clock.ts'
 import { type Jws, MalformedTokenError, parseJws, parseStrictObject } from '../token/jwt.ts'
@@ -35,6 +36,47 @@ export interface JwtSettings {
   validate?(claims: Claims, user: UserInfo): void
   /** Hears how long each of the issuer's tokens took. */
   took?(result: 'success' | 'failure', seconds: number): void
+  /** Where good tokens are kept, for `jwtSet`. */
+  memory?: TokenMemory
+}
+
+const REMEMBERED_MS = 10_000
+const MAX_REMEMBERED = 4096
+
+/**
+ * Tokens that were found to be good a moment ago, by digest: what was computed of them does not change while the configuration does not.
+ *
+ * @see pkg/kubeapiserver/options/authentication.go, TokenSuccessCacheTTL
+ */
+export class TokenMemory {
+  readonly #clock: Clock
+  readonly #known = new Map<string, { answer: Authentication; untilMs: number }>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  get(token: string): Authentication | undefined {
+    // Nothing to look for costs nothing.
+    if (this.#known.size === 0) return undefined
+    const found = this.#known.get(digest(token))
+    return found !== undefined && this.#clock.nowMs() < found.untilMs ? found.answer : undefined
+  }
+
+  /** Never beyond its end. */
+  add(token: string, answer: Authentication, expiresAtMs: number): void {
+    const nowMs = this.#clock.nowMs()
+    // Those at the front were put in first.
+    for (const [oldest, { untilMs }] of this.#known) {
+      if (untilMs > nowMs && this.#known.size < MAX_REMEMBERED) break
+      this.#known.delete(oldest)
+    }
+    this.#known.set(digest(token), { answer, untilMs: Math.min(nowMs + REMEMBERED_MS, expiresAtMs) })
+  }
+}
+
+function digest(token: string): string {
+  return hash('sha256', token, 'base64')
 }
 
 const NONE: Authentication = { outcome: 'none' }
@@ -52,7 +94,10 @@ export function jwtAuthenticator(settings: JwtSettings): TokenAuthenticator {
       return judge(settings, parsed).then(
         (user): Authentication => {
           took('success')
-          return { outcome: 'user', user }
+          const answer: Authentication = { outcome: 'user', user }
+          // Only a number comes this far.
+          settings.memory?.add(token, answer, Number(parsed.claims['exp']) * 1000)
+          return answer
         },
         (error: unknown): Authentication => {
           took('failure')
@@ -63,11 +108,13 @@ export function jwtAuthenticator(settings: JwtSettings): TokenAuthenticator {
   }
 }
 
-/** One of several issuers: the one that a token names decides alone. */
-export function jwtSet(members: readonly TokenAuthenticator[]): TokenAuthenticator {
+/** One of several issuers: the one that a token names decides alone. @param memory that the members share */
+export function jwtSet(members: readonly TokenAuthenticator[], memory?: TokenMemory): TokenAuthenticator {
   return {
     name: 'jwt',
     authenticateToken(token, context) {
+      const known = memory?.get(token)
+      if (known !== undefined) return known
       for (const member of members) {
         const outcome = member.authenticateToken(token, context)
         // An issuer that knows the token always answers a promise.

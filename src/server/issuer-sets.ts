@@ -7,7 +7,7 @@
 import { aggregateErrors } from '../api/aggregate.ts'
 import type { ConfiguredAuthentication } from '../authentication/configuration.ts'
 import { httpsJson } from '../authentication/https-json.ts'
-import { jwtAuthenticator, jwtSet } from '../authentication/jwt.ts'
+import { jwtAuthenticator, jwtSet, TokenMemory } from '../authentication/jwt.ts'
 import { jwtMapping } from '../authentication/jwt-mapping.ts'
 import { RemoteKeys, SIGNING_ALGORITHMS } from '../authentication/remote-keys.ts'
 import { audienceAgnostic, type TokenAuthenticator } from '../authentication/token.ts'
@@ -72,6 +72,7 @@ export class IssuerSets {
   #open({ jwt }: ConfiguredAuthentication): IssuerSet {
     const { clock, log, apiAudiences } = this.#deps
     const keys: RemoteKeys[] = []
+    const memory = new TokenMemory(clock)
     const members = jwt.map((one) => {
       const { url = '', discoveryURL, certificateAuthority, audiences = [] } = one.document.issuer ?? {}
       const observer = this.#observer(url)
@@ -91,11 +92,12 @@ export class IssuerSets {
         signingAlgorithms: this.#algorithms,
         keys: remote,
         clock,
+        memory,
         took: (result, seconds) => observer.took(result, seconds),
         ...jwtMapping(one),
       })
     })
-    return { authenticator: audienceAgnostic(jwtSet(members), apiAudiences), keys }
+    return { authenticator: audienceAgnostic(jwtSet(members, memory), apiAudiences), keys }
   }
 }
 
