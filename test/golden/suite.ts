@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { kubectlByMinor } from '../machine.ts'
 import { STORES, type StoreKind } from '../podpass.ts'
-import { needsKubectl, RECORDED_KUBECTL, type Replay, replay, scenarioNames } from './replay.ts'
+import { needsKubectl, RECORDED_KUBECTL, replay, type StepResult, scenarioNames } from './replay.ts'
 
 const standing = JSON.parse(readFileSync(join(import.meta.dirname, 'standing.json'), 'utf8')) as Record<string, number>
 const recorded = (scenario: string) =>
@@ -28,19 +28,25 @@ export function goldenSuite(store: StoreKind): void {
   })
 
   describe(`agreement with kube-apiserver on the ${store} store`, () => {
-    let result: Replay
+    let steps: StepResult[] = []
+    const agreeing = (name: string) => steps.filter(({ scenario, differences }) => scenario === name && differences.length === 0).length
+    const holds = (name: string) => agreeing(name) >= (standing[name] ?? 0)
     beforeAll(async () => {
-      if (isHere) result = await replay(store, names)
+      if (!isHere) return
+      steps = (await replay(store, names)).steps
+      // Ages are printed in seconds, and a busy machine may need one between a write and its reading: what fell is replayed once more.
+      const fallen = names.filter((name) => !holds(name))
+      if (fallen.length === 0) return
+      const again = (await replay(store, fallen)).steps
+      steps = [...steps.filter(({ scenario }) => !fallen.includes(scenario)), ...again]
     }, 480_000)
 
     for (const name of names) {
       const kubectlIsMissing = needsKubectl(name) && !kubectlByMinor().has(RECORDED_KUBECTL)
       const label = `${name}: ${standing[name]} of ${recorded(name)} steps agree${kubectlIsMissing ? ` (kubectl ${RECORDED_KUBECTL} is not here)` : ''}`
       test.skipIf(!isHere || kubectlIsMissing)(label, () => {
-        const steps = result.steps.filter((step) => step.scenario === name)
-        const agreeing = steps.filter((step) => step.differences.length === 0)
-        const first = steps.find((step) => step.differences.length > 0)
-        expect(agreeing.length, `the first difference: ${JSON.stringify(first, null, 1)?.slice(0, 2000)}`).toBeGreaterThanOrEqual(
+        const first = steps.find(({ scenario, differences }) => scenario === name && differences.length > 0)
+        expect(agreeing(name), `the first difference: ${JSON.stringify(first, null, 1)?.slice(0, 2000)}`).toBeGreaterThanOrEqual(
           standing[name] ?? 0,
         )
       })
