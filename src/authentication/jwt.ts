@@ -36,6 +36,8 @@ export interface JwtSettings {
   validate?(claims: Claims, user: UserInfo): void
   /** Hears how long each of the issuer's tokens took. */
   took?(result: 'success' | 'failure', seconds: number): void
+  /** The claims with those that are kept elsewhere. */
+  expand?(claims: Claims): Promise<Claims>
   /** Where good tokens are kept, for `jwtSet`. */
   memory?: TokenMemory
 }
@@ -87,7 +89,7 @@ export function jwtAuthenticator(settings: JwtSettings): TokenAuthenticator {
   return {
     name: 'jwt',
     authenticateToken(token) {
-      const parsed = parse(token)
+      const parsed = parseToken(token)
       if (parsed === undefined || issuerOf(parsed.claims) !== settings.issuer) return NONE
       const startedMs = performance.now()
       const took = (result: 'success' | 'failure') => settings.took?.(result, (performance.now() - startedMs) / 1000)
@@ -178,12 +180,14 @@ export function usernamePrefix(flag: string | undefined, claim: string, issuer: 
   return claim === 'email' ? '' : `${issuer}#`
 }
 
-interface Parsed {
+/** Read, and not yet believed. */
+export interface ParsedToken {
   jws: Jws
   claims: Claims
 }
 
-function parse(token: string): Parsed | undefined {
+/** Undefined: it is none. */
+export function parseToken(token: string): ParsedToken | undefined {
   try {
     const jws = parseJws(token)
     return { jws, claims: parseStrictObject(jws.payload, 'payload') }
@@ -198,11 +202,12 @@ function issuerOf(claims: Claims): unknown {
   return claims['iss'] === 'accounts.google.com' ? 'https://accounts.google.com' : claims['iss']
 }
 
-async function judge(settings: JwtSettings, { jws, claims }: Parsed): Promise<UserInfo> {
+async function judge(settings: JwtSettings, token: ParsedToken): Promise<UserInfo> {
   if (!settings.keys.initialized) throw new Error('oidc: authenticator not initialized')
-  await verify(settings, jws, claims).catch((error: Error) => {
+  await verifyToken(settings, token).catch((error: Error) => {
     throw new Error(`oidc: verify token: ${error.message}`, { cause: error })
   })
+  const claims = settings.expand === undefined ? token.claims : await expanded(settings.expand, token.claims)
   const username = settings.username(claims)
   const groups = settings.groups?.(claims) ?? []
   const uid = settings.uid?.(claims) ?? ''
@@ -219,7 +224,19 @@ async function judge(settings: JwtSettings, { jws, claims }: Parsed): Promise<Us
   return user
 }
 
-async function verify({ audiences, signingAlgorithms, keys, clock }: JwtSettings, jws: Jws, claims: Claims): Promise<void> {
+async function expanded(expand: (claims: Claims) => Promise<Claims>, claims: Claims): Promise<Claims> {
+  try {
+    return await expand(claims)
+  } catch (error) {
+    throw new Error(`oidc: could not expand distributed claims: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/** Rejects one that has another signature, time or audience than it should. */
+export async function verifyToken(
+  { audiences, signingAlgorithms, keys, clock }: Pick<JwtSettings, 'audiences' | 'signingAlgorithms' | 'keys' | 'clock'>,
+  { jws, claims }: ParsedToken,
+): Promise<void> {
   const nowMs = clock.nowMs()
   const { sub } = claims
   if (sub !== undefined && sub !== null && typeof sub !== 'string')

@@ -43,6 +43,7 @@ export class RemoteKeys {
   #closed = false
   #cancelRetry: (() => void) | undefined
   #failure: unknown
+  #looking: Promise<void> | undefined
 
   constructor(options: RemoteKeysOptions) {
     this.#options = options
@@ -62,11 +63,16 @@ export class RemoteKeys {
 
   /** Looks for the issuer now, and again until it is there. `failed` hears of each attempt in vain. */
   start(failed: (error: unknown) => void): void {
-    this.#discover().catch((error) => {
+    this.#looking = this.#discover().catch((error) => {
       this.#failure = error
       failed(error)
       if (!this.#closed) this.#cancelRetry = this.#options.clock.after(RETRY_MS, () => this.start(failed))
     })
+  }
+
+  /** When the present look for the issuer has come to an end, however. */
+  async looked(): Promise<void> {
+    await this.#looking
   }
 
   close(): void {

@@ -16,6 +16,8 @@ export interface TestIssuers {
   /** A token with these claims, an hour to live, and the issuer's present key. */
   token(name: string, claims: Record<string, unknown>, change?: Record<string, unknown>): Promise<string>
   rotate(name: string): Promise<void>
+  /** Answers this at `url(name)/claims` to whoever shows the access token. */
+  claims(name: string, token: string, accessToken: string): void
   /** From now on it answers 500. */
   fail(name: string, fails: boolean): void
   /** Paths that were asked for. */
@@ -34,6 +36,7 @@ export async function testIssuers(): Promise<TestIssuers> {
   const { certificate, key } = issueServer(authority, ['127.0.0.1'], systemClock.nowMs())
   const issuers = new Map<string, Issuer>()
   const asked: string[] = []
+  const claims = new Map<string, { token: string; accessToken: string }>()
   let made = 0
   const issuer = async (name: string): Promise<Issuer> => {
     let found = issuers.get(name)
@@ -54,6 +57,8 @@ export async function testIssuers(): Promise<TestIssuers> {
     else if (rest === '/keys') {
       const jwk = await jose.exportJWK(keys.publicKey)
       response.end(JSON.stringify({ keys: [{ ...jwk, kid, use: 'sig', alg: 'ES256' }] }))
+    } else if (rest === '/claims' && request.headers.authorization === `Bearer ${claims.get(name)?.accessToken}`) {
+      response.end(claims.get(name)?.token)
     } else response.writeHead(404).end()
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -74,6 +79,9 @@ export async function testIssuers(): Promise<TestIssuers> {
       const one = await issuer(name)
       one.kid = `key-${made++}`
       one.keys = await jose.generateKeyPair('ES256', { extractable: true })
+    },
+    claims(name, token, accessToken) {
+      claims.set(name, { token, accessToken })
     },
     fail(name, fails) {
       void issuer(name).then((one) => {

@@ -352,6 +352,72 @@ describe('a server with --oidc-* flags', () => {
   })
 })
 
+describe('groups that are kept elsewhere', () => {
+  let issuers: TestIssuers
+  let it: TestServer
+  const configured = configurationFile()
+  beforeAll(async () => {
+    issuers = await testIssuers()
+    const issuer = { url: issuers.url('sso'), certificateAuthority: issuers.ca, audiences: ['podpass'] }
+    configured.write(
+      configuration([{ issuer, claimMappings: { username: { claim: 'sub', prefix: '' }, groups: { claim: 'groups', prefix: 'sso:' } } }]),
+    )
+    it = await testServer((options) => ({ ...options, authenticationConfig: configured.file }))
+    await it.until(
+      'the issuer is found',
+      async () => (await whoami(it, await issuers.token('sso', { sub: 'joe', aud: 'podpass' }))).status === 201,
+    )
+  })
+  afterAll(async () => {
+    await it.stop()
+    await issuers.close()
+    configured.remove()
+  })
+  const elsewhere = (accessToken = 'let me in') => ({
+    sub: 'jane',
+    aud: 'podpass',
+    _claim_names: { groups: 'directory' },
+    _claim_sources: { directory: { endpoint: `${issuers.url('directory')}/claims`, access_token: accessToken } },
+  })
+  const asked = async (claims: Record<string, unknown>) => whoami(it, await issuers.token('sso', claims))
+
+  test('are fetched, and believed when their issuer signed them', async () => {
+    issuers.claims('directory', await issuers.token('directory', { aud: 'podpass', groups: ['devs', 'ops'] }), 'let me in')
+    expect((await asked(elsewhere())).user?.groups).toEqual(['sso:devs', 'sso:ops', 'system:authenticated'])
+  })
+  test('are not asked for when the token has groups', async () => {
+    const before = issuers.asked.length
+    expect((await asked({ ...elsewhere(), groups: 'own' })).user?.groups).toEqual(['sso:own', 'system:authenticated'])
+    expect(issuers.asked.length).toBe(before)
+  })
+  test.each<[string, () => Promise<string>, object]>([
+    ['are for somebody else', () => issuers.token('directory', { aud: 'vault', groups: ['devs'] }), {}],
+    ['are signed by another', () => issuers.token('other', { aud: 'podpass', groups: ['devs'], iss: issuers.url('directory') }), {}],
+    ['have expired', () => issuers.token('directory', { aud: 'podpass', groups: ['devs'], exp: 1_700_000_000 }), {}],
+    ['are missing', () => issuers.token('directory', { aud: 'podpass' }), {}],
+    ['are no token', async () => 'groups: devs', {}],
+    ['have no source', () => issuers.token('directory', { aud: 'podpass', groups: ['devs'] }), { _claim_sources: {} }],
+    ['have no sources', () => issuers.token('directory', { aud: 'podpass', groups: ['devs'] }), { _claim_sources: undefined }],
+    [
+      'are not given out',
+      () => issuers.token('directory', { aud: 'podpass', groups: ['devs'] }),
+      { _claim_sources: { directory: { endpoint: 'https://127.0.0.1:1/claims' } } },
+    ],
+    [
+      'are not encrypted on their way',
+      () => issuers.token('directory', { aud: 'podpass', groups: ['devs'] }),
+      { _claim_sources: { directory: { endpoint: 'http://127.0.0.1:1/claims' } } },
+    ],
+  ])('that %s let nobody in', async (_, make, change) => {
+    issuers.claims('directory', await make(), 'let me in')
+    expect((await asked({ ...elsewhere(), ...change })).status).toBe(401)
+  })
+  test('are not given to who shows another access token', async () => {
+    issuers.claims('directory', await issuers.token('directory', { aud: 'podpass', groups: ['devs'] }), 'let me in')
+    expect((await asked(elsewhere('guess'))).status).toBe(401)
+  })
+})
+
 describe('a server with a token webhook', () => {
   let judge: ReviewServer
   let it: TestServer

@@ -6,8 +6,10 @@
  */
 import { aggregateErrors } from '../api/aggregate.ts'
 import type { ConfiguredAuthentication } from '../authentication/configuration.ts'
-import { httpsJson } from '../authentication/https-json.ts'
-import { jwtAuthenticator, jwtSet, TokenMemory } from '../authentication/jwt.ts'
+import type { ConfiguredJwt } from '../authentication/configured.ts'
+import { claimResolver } from '../authentication/distributed-claims.ts'
+import { httpsDocument, httpsJson } from '../authentication/https-json.ts'
+import { jwtAuthenticator, jwtSet, TokenMemory, verifyToken } from '../authentication/jwt.ts'
 import { jwtMapping } from '../authentication/jwt-mapping.ts'
 import { RemoteKeys, SIGNING_ALGORITHMS } from '../authentication/remote-keys.ts'
 import { audienceAgnostic, type TokenAuthenticator } from '../authentication/token.ts'
@@ -70,34 +72,49 @@ export class IssuerSets {
   }
 
   #open({ jwt }: ConfiguredAuthentication): IssuerSet {
-    const { clock, log, apiAudiences } = this.#deps
+    const { clock, apiAudiences } = this.#deps
     const keys: RemoteKeys[] = []
     const memory = new TokenMemory(clock)
-    const members = jwt.map((one) => {
-      const { url = '', discoveryURL, certificateAuthority, audiences = [] } = one.document.issuer ?? {}
-      const observer = this.#observer(url)
-      const remote = new RemoteKeys({
-        issuer: url,
-        ...(discoveryURL !== undefined && discoveryURL !== '' && { discoveryUrl: discoveryURL }),
-        fetchJson: httpsJson(certificateAuthority),
-        // Others have their own time.
-        clock: systemClock,
-        fetched: (document) => observer.fetched(document),
-      })
-      remote.start((err) => log.error({ err, issuer: url }, 'an issuer of tokens could not be found; it is tried again'))
-      keys.push(remote)
-      return jwtAuthenticator({
-        issuer: url,
-        audiences,
-        signingAlgorithms: this.#algorithms,
-        keys: remote,
-        clock,
-        memory,
-        took: (result, seconds) => observer.took(result, seconds),
-        ...jwtMapping(one),
-      })
-    })
+    const members = jwt.map((one) => this.#member(one, keys, memory))
     return { authenticator: audienceAgnostic(jwtSet(members, memory), apiAudiences), keys }
+  }
+
+  #member(one: ConfiguredJwt, keys: RemoteKeys[], memory: TokenMemory): TokenAuthenticator {
+    const { clock, log } = this.#deps
+    const { url = '', discoveryURL, certificateAuthority, audiences = [] } = one.document.issuer ?? {}
+    const observer = this.#observer(url)
+    const fetchJson = httpsJson(certificateAuthority)
+    const look = (remote: RemoteKeys, issuer: string): RemoteKeys => {
+      remote.start((err) => log.error({ err, issuer }, 'an issuer of tokens could not be found; it is tried again'))
+      return remote
+    }
+    const remote = new RemoteKeys({
+      issuer: url,
+      ...(discoveryURL !== undefined && discoveryURL !== '' && { discoveryUrl: discoveryURL }),
+      fetchJson,
+      // Others have their own time.
+      clock: systemClock,
+      fetched: (document) => observer.fetched(document),
+    })
+    keys.push(look(remote, url))
+    const settings = { audiences, signingAlgorithms: this.#algorithms, clock }
+    const groups = one.document.claimMappings?.groups?.claim
+    return jwtAuthenticator({
+      issuer: url,
+      ...settings,
+      keys: remote,
+      memory,
+      took: (result, seconds) => observer.took(result, seconds),
+      ...(groups !== undefined && {
+        expand: claimResolver({
+          claim: groups,
+          fetchDocument: httpsDocument(certificateAuthority),
+          keysOf: (issuer) => look(new RemoteKeys({ issuer, fetchJson, clock: systemClock }), issuer),
+          verify: (token, others) => verifyToken({ ...settings, keys: others }, token),
+        }),
+      }),
+      ...jwtMapping(one),
+    })
   }
 }
 
