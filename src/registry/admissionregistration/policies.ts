@@ -21,7 +21,7 @@ import type {
   Validation,
 } from '../../api/types/admissionregistration/v1.ts'
 import { ALL_VERBS, define, type ResourceDefinition, type Strategy } from '../resource.ts'
-import { keepMetadata } from '../status-metadata.ts'
+import { keepAllButStatus } from '../status-endpoint.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
 import { byteLength, semanticEqual, validateConditions, validateQualifiedName } from '../validation.ts'
 import { Expressions, loadChecker } from './expressions.ts'
@@ -104,10 +104,7 @@ export const validatingAdmissionPolicies = define<ValidatingAdmissionPolicy>({
       type: 'object',
       verbs: ['get', 'patch', 'update'],
       strategy: {
-        prepareForUpdate(policy, old) {
-          policy.spec = old.spec
-          keepMetadata(policy, old)
-        },
+        prepareForUpdate: keepAllButStatus,
         validateUpdate: validateStatus,
         allowUnconditionalUpdate: false,
         resetFields: ['metadata', 'spec'],

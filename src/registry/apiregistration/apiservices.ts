@@ -13,7 +13,7 @@ import type { APIService } from '../../api/types/apiregistration/v1.ts'
 import { rfc3339 } from '../../clock.ts'
 import { base64Length } from '../core/secrets.ts'
 import { ALL_VERBS, define } from '../resource.ts'
-import { keepMetadata } from '../status-metadata.ts'
+import { keepAllButStatus } from '../status-endpoint.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
 import { each, portNumberErrors } from '../validation.ts'
 
@@ -82,10 +82,7 @@ export const apiServices = define<APIService>({
       type: 'object',
       verbs: ['get', 'patch', 'update'],
       strategy: {
-        prepareForUpdate(service, old) {
-          service.spec = old.spec
-          keepMetadata(service, old)
-        },
+        prepareForUpdate: keepAllButStatus,
         validateUpdate: ({ status = {} }) =>
           (status.conditions ?? []).flatMap(({ status: value = '' }, index) =>
             CONDITION_STATUSES.includes(value) ? [] : [notSupported(`status.conditions[${index}].status`, value, CONDITION_STATUSES)],

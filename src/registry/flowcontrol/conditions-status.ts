@@ -7,7 +7,7 @@
 import { duplicate, type FieldError, required } from '../../api/field.ts'
 import type { KubeObject } from '../../api/object.ts'
 import type { ObjectSubresource } from '../resource.ts'
-import { keepMetadata } from '../status-metadata.ts'
+import { keepAllButStatus } from '../status-endpoint.ts'
 
 interface WithConditions extends KubeObject {
   spec?: object | undefined
@@ -19,10 +19,7 @@ export function conditionsStatus<T extends WithConditions>(): ObjectSubresource<
     type: 'object',
     verbs: ['get', 'patch', 'update'],
     strategy: {
-      prepareForUpdate(object, old) {
-        object.spec = old.spec
-        keepMetadata(object, old)
-      },
+      prepareForUpdate: keepAllButStatus,
       validateUpdate: validateConditionTypes,
       resetFields: ['metadata', 'spec'],
     },

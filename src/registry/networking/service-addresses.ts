@@ -12,7 +12,7 @@ import { groupResourceName } from '../../api/object.ts'
 import type { IPAddress, ParentReference, ServiceCIDR } from '../../api/types/networking/v1.ts'
 import { parseCIDR, validateCIDR, validateIP } from '../ip.ts'
 import { ALL_VERBS, define } from '../resource.ts'
-import { keepMetadata } from '../status-metadata.ts'
+import { keepAllButStatus } from '../status-endpoint.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
 import { each, validateImmutable } from '../validation.ts'
 
@@ -77,10 +77,7 @@ export const serviceCIDRs = define<ServiceCIDR>({
       type: 'object',
       verbs: ['get', 'patch', 'update'],
       strategy: {
-        prepareForUpdate(range, old) {
-          range.spec = old.spec
-          keepMetadata(range, old)
-        },
+        prepareForUpdate: keepAllButStatus,
         resetFields: ['metadata', 'spec'],
       },
     },

@@ -26,7 +26,7 @@ import { csiDriverNameErrors } from '../core/pod/volumes.ts'
 import { goStruct } from '../go-struct.ts'
 import { formatIP, parseCIDR } from '../ip.ts'
 import { ALL_VERBS, define, type Write } from '../resource.ts'
-import { keepMetadata } from '../status-metadata.ts'
+import { keepAllButStatus } from '../status-endpoint.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
 import {
   byteLength,
@@ -92,8 +92,7 @@ export const resourceClaims = define<ResourceClaim>({
       verbs: ['get', 'patch', 'update'],
       strategy: {
         prepareForUpdate(claim: ResourceClaim, old: ResourceClaim) {
-          claim.spec = old.spec
-          keepMetadata(claim, old)
+          keepAllButStatus(claim, old)
           dropDeallocated(claim, old)
         },
         authorizeUpdate: authorizeStatus,

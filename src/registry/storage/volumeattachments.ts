@@ -14,7 +14,7 @@ import { validateVolumeSource } from '../core/persistent-volume-sources.ts'
 import { csiDriverNameErrors } from '../core/pod/volumes.ts'
 import { validateAccessModes } from '../core/volume-access.ts'
 import { ALL_VERBS, define } from '../resource.ts'
-import { keepMetadata } from '../status-metadata.ts'
+import { keepAllButStatus } from '../status-endpoint.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
 import { byteLength, each, semanticEqual } from '../validation.ts'
 
@@ -70,10 +70,7 @@ export const volumeAttachments = define<VolumeAttachment>({
       type: 'object',
       verbs: ['get', 'patch', 'update'],
       strategy: {
-        prepareForUpdate(attachment, old) {
-          attachment.spec = old.spec
-          keepMetadata(attachment, old)
-        },
+        prepareForUpdate: keepAllButStatus,
         validateUpdate: (attachment, old) => [
           ...validateAttachment(attachment),
           ...validateSpecUpdate(attachment.spec ?? {}, old.spec ?? {}),

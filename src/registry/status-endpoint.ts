@@ -8,8 +8,13 @@ import type { KubeObject } from '../api/object.ts'
 
 const KEPT = ['labels', 'annotations', 'finalizers', 'ownerReferences'] as const
 
-/** Takes what a status write may not change from the old object. */
-export function keepMetadata(object: KubeObject, old: KubeObject): void {
+/** For `prepareForUpdate` of such an endpoint: what a status write may not change is the old object's. */
+export function keepAllButStatus(object: KubeObject, old: KubeObject): void {
+  object['spec'] = old['spec']
+  keepMetadata(object, old)
+}
+
+function keepMetadata(object: KubeObject, old: KubeObject): void {
   const metadata: NonNullable<KubeObject['metadata']> = { ...object.metadata }
   for (const member of KEPT) {
     delete metadata[member]
