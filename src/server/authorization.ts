@@ -45,7 +45,8 @@ export async function openAuthorization(options: ServerOptions, deps: Authorizat
   const builder = new Builder(options, deps)
   if (file === undefined) {
     await builder.use(configuredByFlags(options))
-    return { authorizer: builder.authorizer, close: () => builder.close() }
+    // It stays the same: one step less at each decision.
+    return { authorizer: builder.current, close: () => builder.close() }
   }
   const { loadAuthorizationFile } = await import('./authorization-file.ts')
   let bytes = file.read()
@@ -108,6 +109,10 @@ class Builder {
     authorize: (attributes) => this.#current.authorize(attributes),
     rulesFor: (user, namespace) =>
       this.#current.rulesFor?.(user, namespace) ?? { resourceRules: [], nonResourceRules: [], incomplete: true },
+  }
+
+  get current(): Authorizer {
+    return this.#current
   }
 
   constructor(options: ServerOptions, deps: AuthorizationDeps) {

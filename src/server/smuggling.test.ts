@@ -1,3 +1,4 @@
+import http2 from 'node:http2'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type TestServer, testServer } from '../controllers/testdata/server.ts'
 import { createAuthority, issueClient, type KeyAndCertificate } from '../pki/ensure.ts'
@@ -142,6 +143,51 @@ describe('tokens', () => {
     ['of odd case', ['AUTHORIZATION', 'bEaReR of-jane'], 'jane, in devs'],
   ])('%s', async (_, headers, answer) => {
     expect(await actsAs(headers)).toBe(answer)
+  })
+})
+
+describe('over HTTP/2, where names are in lower case and lists are lists', () => {
+  function actsAsOverHttp2(headers: Record<string, string | string[]>): Promise<string | number> {
+    return new Promise((resolve, reject) => {
+      const session = http2.connect(it.server.url, { ca: it.authority.certificate })
+      session.on('error', reject)
+      const stream = session.request({ ':method': 'POST', ':path': WHOAMI, 'content-type': 'application/json', ...headers })
+      let status = 0
+      let text = ''
+      stream.on('response', (answer) => {
+        status = Number(answer[':status'])
+      })
+      stream.on('data', (chunk: Buffer) => {
+        text += chunk.toString()
+      })
+      stream.on('error', reject)
+      stream.on('close', () => {
+        session.close()
+        if (status !== 201) return resolve(status)
+        const { username, groups = [] } = JSON.parse(text).status.userInfo
+        resolve(`${username}, in ${groups.filter((group: string) => group !== 'system:authenticated').join()}`)
+      })
+      stream.end('{}')
+    })
+  }
+
+  test.each<[string, Record<string, string | string[]>, string | number]>([
+    ['a name that jane may not take', { authorization: 'Bearer of-jane', 'impersonate-user': 'bob' }, 403],
+    ['two names that jane may not take', { authorization: 'Bearer of-jane', 'impersonate-user': ['jane', 'bob'] }, 403],
+    ['a group without a name', { authorization: 'Bearer of-jane', 'impersonate-group': 'system:masters' }, 400],
+    ['two names of an administrator', { authorization: 'Bearer of-admin', 'impersonate-user': ['bob', 'carol'] }, 'bob, in '],
+    [
+      'groups of an administrator',
+      { authorization: 'Bearer of-admin', 'impersonate-user': 'bob', 'impersonate-group': ['a', 'b,c'] },
+      'bob, in a,b,c',
+    ],
+    [
+      'a proxy without its certificate',
+      { authorization: 'Bearer of-jane', 'x-remote-user': 'boss', 'x-remote-group': 'system:masters' },
+      'jane, in devs',
+    ],
+  ])('%s', async (_, headers, answer) => {
+    expect(await actsAsOverHttp2(headers)).toBe(answer)
   })
 })
 
