@@ -19,6 +19,7 @@ import {
   keepKubernetesService,
   withdrawEndpoints,
 } from './bootstrap/kubernetes-service.ts'
+import { begin } from './bootstrap/loop.ts'
 import { ensureNamespaces, keepNamespaces } from './bootstrap/namespaces.ts'
 import { ensurePriorityClasses } from './bootstrap/priority-classes.ts'
 import { ensureRbacPolicy } from './bootstrap/rbac.ts'
@@ -30,18 +31,20 @@ import type { ServerOptions } from './options.ts'
 /** All that does not depend on the port. */
 export async function bootstrap(system: System, options: ServerOptions, served: Iterable<GroupVersion>): Promise<void> {
   const { registry } = system
-  await ensureNamespaces(registry)
+  const groups = [...served]
+  const first = (name: string, work: () => Promise<unknown>) => begin({ ...system, name, work: async () => void (await work()) })
+  await first('namespaces', () => ensureNamespaces(registry))
   const ranges = options.network.serviceClusterIPRanges
   const trust = { clientCA: options.clientCA, requestHeader: options.requestHeader }
   await Promise.all([
-    ensureRbacPolicy(system),
-    ensurePriorityClasses(registry),
-    ensureFlowControl(system),
-    ensureServiceCidr(system, ranges),
-    ensureApiServices(system, served),
-    ensureAuthenticationTrust(system, trust),
+    first('rbac', () => ensureRbacPolicy(system)),
+    first('priority-classes', () => ensurePriorityClasses(registry)),
+    first('flow-control', () => ensureFlowControl(system)),
+    first('service-cidr', () => ensureServiceCidr(system, ranges)),
+    first('api-services', () => ensureApiServices(system, groups)),
+    first('authentication-trust', () => ensureAuthenticationTrust(system, trust)),
   ])
-  await updateFlowSchemaStatus(system)
+  await first('flow-schema-status', () => updateFlowSchemaStatus(system))
   keepNamespaces(system)
   keepFlowControl(system)
   keepFlowSchemaStatus(system)
@@ -71,7 +74,10 @@ export async function announce(system: System, options: ServerOptions, port: num
     holder: `${identityName(host)}_${randomUUID()}`,
     peerAddress: address === undefined ? undefined : `${address.includes(':') ? `[${address}]` : address}:${port}`,
   }
-  await Promise.all([ensureKubernetesService(system, advertised, true), renewIdentity(system, identity)])
+  await Promise.all([
+    begin({ ...system, name: 'kubernetes-service', work: () => ensureKubernetesService(system, advertised, true) }),
+    begin({ ...system, name: 'identity-lease', work: () => renewIdentity(system, identity) }),
+  ])
   keepKubernetesService(system, advertised)
   keepIdentity(system, identity)
   return {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isStatusError } from '../../api/status.ts'
 import type { CacheEvent, ResourceCache } from '../../cache/cache.ts'
 import type { Clock } from '../../clock.ts'
 import type { ServerLog } from '../options.ts'
@@ -21,6 +22,8 @@ export interface LoopOptions {
   /** A change that concerns the work starts it after this long; changes until then share the run. */
   settleMs?: number
   watch?: readonly { resource: ResourceCache; concerns(event: CacheEvent): boolean }[]
+  /** The caller's run failed: it is made up for. */
+  late?: boolean
   signal: AbortSignal
 }
 
@@ -63,7 +66,8 @@ export function repeat(options: LoopOptions): void {
       schedule(settleMs)
     }),
   )
-  if (everyMs !== undefined) schedule(everyMs)
+  if (options.late === true) schedule(FIRST_RETRY_MS)
+  else if (everyMs !== undefined) schedule(everyMs)
   signal.addEventListener(
     'abort',
     () => {
@@ -72,6 +76,21 @@ export function repeat(options: LoopOptions): void {
     },
     { once: true },
   )
+}
+
+/**
+ * Work of the start, tried again in the background where it is refused: an admission webhook that refuses everything must not keep
+ * down the server by which it would be removed. Other failures are the caller's.
+ */
+export async function begin(options: Omit<LoopOptions, 'everyMs' | 'settleMs' | 'watch' | 'late'>): Promise<void> {
+  const { clock, log, name, signal, work } = options
+  try {
+    await work()
+  } catch (err) {
+    if (!isStatusError(err)) throw err
+    log.error({ err, loop: name }, 'work failed, it is tried again')
+    repeat({ name, clock, log, signal, work, late: true })
+  }
 }
 
 /** Whether an event is about one of these keys. */
