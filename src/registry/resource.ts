@@ -32,6 +32,8 @@ export interface World {
   registry?: RegistryAccess
   /** Roles and bindings as RBAC resolves them, whatever the authorization mode: what a writer of roles and bindings holds. Absent: nothing. */
   rbac?: RbacIndex
+  /** The resource that a kind is served as. Set by whoever makes the verbs. */
+  resourceOfKind?(apiVersion: string, kind: string): string | undefined
   /** The minor version whose tables are printed, from `--emulated-version`. */
   emulatedMinor: number
   features: Features

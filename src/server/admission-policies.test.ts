@@ -141,3 +141,112 @@ describe('mutating policies do as recorded', () => {
     await world.post('/api/v1/namespaces/default/configmaps', configMap('yes', {}))
   })
 })
+
+describe('parameters are named only by those who may read them', () => {
+  const RBAC = '/apis/rbac.authorization.k8s.io/v1'
+  const user = `&{jane  [g1 system:authenticated] map[]}`
+  const MATCH = { resourceRules: [{ apiGroups: [''], apiVersions: ['*'], operations: ['CREATE'], resources: ['pods'] }] }
+  const policy = (name: string, paramKind: object) => ({
+    kind: 'ValidatingAdmissionPolicy',
+    apiVersion: API_VERSION,
+    metadata: { name },
+    spec: { paramKind, matchConstraints: MATCH, validations: [{ expression: 'true' }] },
+  })
+  const mutating = (name: string) => ({
+    kind: 'MutatingAdmissionPolicy',
+    apiVersion: API_VERSION,
+    metadata: { name },
+    spec: {
+      paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+      matchConstraints: MATCH,
+      reinvocationPolicy: 'Never',
+      mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression: '[JSONPatch{}]' } }],
+    },
+  })
+  const binding = (kind: string, policyName: string, paramRef: object) => ({
+    kind,
+    apiVersion: API_VERSION,
+    metadata: { name: 'b' },
+    spec: {
+      policyName,
+      ...(kind.startsWith('Validating') && { validationActions: ['Deny'] }),
+      paramRef: { ...paramRef, parameterNotFoundAction: 'Deny' },
+    },
+  })
+  const asJane = (resource: string, body: object) =>
+    answer(world.as('jane', 'g1').call({ method: 'POST', path: `${REGISTRATION}/${resource}?dryRun=All`, body: body as any }))
+
+  beforeAll(async () => {
+    await world.post(`${RBAC}/clusterroles`, {
+      kind: 'ClusterRole',
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      metadata: { name: 'policies' },
+      rules: [{ apiGroups: ['admissionregistration.k8s.io'], resources: ['*'], verbs: ['*'] }],
+    })
+    await world.post(`${RBAC}/clusterrolebindings`, {
+      kind: 'ClusterRoleBinding',
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      metadata: { name: 'policies' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'policies' },
+      subjects: [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: 'jane' }],
+    })
+    await world.post(`${REGISTRATION}/validatingadmissionpolicies`, policy('known', { apiVersion: 'v1', kind: 'ConfigMap' }))
+    await world.post(`${REGISTRATION}/validatingadmissionpolicies`, policy('strange', { apiVersion: 'foo/v1', kind: 'Nope' }))
+    await world.post(`${REGISTRATION}/mutatingadmissionpolicies`, mutating('known'))
+  })
+
+  const everything = `to determine minimum required permissions and user ${user} does not have "get" permission for all groups, versions and resources`
+  test.each([
+    [
+      'validatingadmissionpolicies',
+      policy('v', { apiVersion: 'v1', kind: 'ConfigMap' }),
+      `spec.paramKind: Forbidden: user ${user} must have "get" permission on all objects of the referenced paramKind (kind=ConfigMap, apiVersion=v1)`,
+    ],
+    [
+      'mutatingadmissionpolicies',
+      mutating('v'),
+      `spec.paramKind: Forbidden: user ${user} must have "get" permission on all objects of the referenced paramKind (kind=ConfigMap, apiVersion=v1)`,
+    ],
+    [
+      'validatingadmissionpolicybindings',
+      binding('ValidatingAdmissionPolicyBinding', 'known', { name: 'x', namespace: 'default' }),
+      `spec.paramRef: Forbidden: user ${user} does not have "get" permission on the object referenced by paramRef`,
+    ],
+    [
+      'validatingadmissionpolicybindings',
+      binding('ValidatingAdmissionPolicyBinding', 'known', { selector: {} }),
+      `spec.paramRef: Forbidden: user ${user} does not have "list" permission on the object referenced by paramRef`,
+    ],
+    [
+      'validatingadmissionpolicybindings',
+      binding('ValidatingAdmissionPolicyBinding', 'missing', { name: 'x' }),
+      `spec.paramRef: Forbidden: unable to get policy missing ${everything}`,
+    ],
+    [
+      'validatingadmissionpolicybindings',
+      binding('ValidatingAdmissionPolicyBinding', 'strange', { name: 'x' }),
+      `spec.paramRef: Forbidden: unable to resolve paramKind &{foo/v1 Nope} ${everything}`,
+    ],
+    [
+      'mutatingadmissionpolicybindings',
+      binding('MutatingAdmissionPolicyBinding', 'known', { name: 'x' }),
+      `spec.paramRef: Forbidden: user get does not have "${user}" permission on the object referenced by paramRef`,
+    ],
+  ])('%s %#', async (resource, body, why) => {
+    const { code, body: status } = await asJane(resource, body)
+    expect([code, status.message.replace(/^\S+ "\w+" is invalid: /, '')]).toEqual([422, why])
+  })
+
+  test('and by those who may, without ado', async () => {
+    const role = { kind: 'ClusterRoleBinding', apiVersion: 'rbac.authorization.k8s.io/v1', metadata: { name: 'jane-views' } }
+    await world.post(`${RBAC}/clusterrolebindings`, {
+      ...role,
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+      subjects: [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: 'jane' }],
+    })
+    expect((await asJane('validatingadmissionpolicies', policy('v', { apiVersion: 'v1', kind: 'ConfigMap' }))).code).toBe(201)
+    expect((await asJane('mutatingadmissionpolicybindings', binding('MutatingAdmissionPolicyBinding', 'known', { name: 'x' }))).code).toBe(
+      201,
+    )
+  })
+})

@@ -175,6 +175,7 @@ async function openServer(options: ServerOptions, opened: (() => unknown)[]): Pr
 
   const access = registryAccess(() => verbs)
   world.registry = access
+  world.resourceOfKind = (apiVersion, kind) => servedAs(registry, apiVersion, kind)[0]?.resource
   const webhooks = webhookClient((service) => resolveService(cache, service, Math.random))
   const webhookDeps: WebhookDeps = {
     cache,

@@ -20,11 +20,12 @@ import type {
   ValidatingAdmissionPolicySpec,
   Validation,
 } from '../../api/types/admissionregistration/v1.ts'
-import { ALL_VERBS, define, type ResourceDefinition, type Strategy } from '../resource.ts'
+import { ALL_VERBS, define, type ResourceDefinition, type Strategy, type Write } from '../resource.ts'
 import { keepAllButStatus } from '../status-endpoint.ts'
 import { AGE_COLUMN, ageCell, column, NAME_COLUMN, nameCell } from '../table-cells.ts'
 import { byteLength, semanticEqual, validateConditions, validateQualifiedName } from '../validation.ts'
 import { Expressions, loadChecker } from './expressions.ts'
+import { checkParamKind, checkParamRef, withParamErrors } from './paramaccess.ts'
 import {
   defaultMatchResources,
   paramRefCell,
@@ -41,6 +42,8 @@ import {
 } from './rules.ts'
 
 const GROUP = 'admissionregistration.k8s.io'
+const PARAM_KIND = 'spec.paramKind'
+const PARAM_REF = 'spec.paramRef'
 const REASONS = ['Forbidden', 'Invalid', 'RequestEntityTooLarge']
 const ACTIONS = ['Audit', 'Deny', 'Warn']
 const MAX_AUDIT_ANNOTATIONS = 20
@@ -53,12 +56,20 @@ type Shared = Pick<ResourceDefinition, 'group' | 'version' | 'namespaced' | 'cat
 
 const shared: Shared = { group: GROUP, version: 'v1', namespaced: false, categories: ['api-extensions'], verbs: ALL_VERBS }
 
-const base: Pick<Strategy<KubeObject>, 'validateName' | 'warnings' | 'specChanged' | 'allowUnconditionalUpdate' | 'authorizeWrite'> = {
+const base: Pick<Strategy<KubeObject>, 'validateName' | 'warnings' | 'specChanged' | 'allowUnconditionalUpdate'> = {
   validateName: subdomainName,
   warnings: (object) => staticNameWarnings(nameCell(object)),
   specChanged: (object, old) => !semanticEqual(object['spec'], old['spec']),
   allowUnconditionalUpdate: false,
-  authorizeWrite: loadChecker,
+}
+
+/** What validation needs and cannot wait for. */
+async function preparePolicy(
+  policy: ValidatingAdmissionPolicy | MutatingAdmissionPolicy,
+  old: ValidatingAdmissionPolicy | MutatingAdmissionPolicy | undefined,
+  write: Write,
+): Promise<void> {
+  await Promise.all([loadChecker(), checkParamKind(policy, old, write)])
 }
 
 export const validatingAdmissionPolicies = define<ValidatingAdmissionPolicy>({
@@ -81,8 +92,10 @@ export const validatingAdmissionPolicies = define<ValidatingAdmissionPolicy>({
     prepareForUpdate(policy, old) {
       policy.status = old.status
     },
-    validate: (policy) => validateValidatingPolicy(nameCell(policy), policy.spec ?? {}, false),
-    validateUpdate: (policy, old) => validateValidatingPolicy(nameCell(policy), policy.spec ?? {}, sameConditions(policy, old)),
+    authorizeWrite: preparePolicy,
+    validate: (policy) => withParamErrors(policy, PARAM_KIND, validateValidatingPolicy(nameCell(policy), policy.spec ?? {}, false)),
+    validateUpdate: (policy, old) =>
+      withParamErrors(policy, PARAM_KIND, validateValidatingPolicy(nameCell(policy), policy.spec ?? {}, sameConditions(policy, old))),
     resetFields: ['status'],
   },
   table: {
@@ -123,8 +136,9 @@ export const validatingAdmissionPolicyBindings = define<ValidatingAdmissionPolic
   strategy: {
     ...base,
     defaults: ({ spec }) => defaultMatchResources(spec?.matchResources),
-    validate: (binding) => [...validateBinding(binding), ...validateActions(binding.spec?.validationActions ?? [])],
-    validateUpdate: (binding) => [...validateBinding(binding), ...validateActions(binding.spec?.validationActions ?? [])],
+    authorizeWrite: (binding, _, write) => checkParamRef('validatingadmissionpolicies', binding, write),
+    validate: validateValidatingBinding,
+    validateUpdate: validateValidatingBinding,
   },
   table: bindingTable(),
 })
@@ -152,8 +166,10 @@ export const mutatingAdmissionPolicies = define<MutatingAdmissionPolicy>({
       spec.failurePolicy ??= 'Fail'
       defaultMatchResources(spec.matchConstraints)
     },
-    validate: ({ spec = {} }) => validateMutatingPolicy(spec, false),
-    validateUpdate: (policy, old) => validateMutatingPolicy(policy.spec ?? {}, sameConditions(policy, old)),
+    authorizeWrite: preparePolicy,
+    validate: (policy) => withParamErrors(policy, PARAM_KIND, validateMutatingPolicy(policy.spec ?? {}, false)),
+    validateUpdate: (policy, old) =>
+      withParamErrors(policy, PARAM_KIND, validateMutatingPolicy(policy.spec ?? {}, sameConditions(policy, old))),
   },
   table: {
     columns: () => [
@@ -185,14 +201,9 @@ export const mutatingAdmissionPolicyBindings = define<MutatingAdmissionPolicyBin
   strategy: {
     ...base,
     defaults: ({ spec }) => defaultMatchResources(spec?.matchResources),
-    validate: (binding) => [
-      ...validateBinding(binding),
-      ...validateMutatingOperations(binding.spec?.matchResources, 'spec.matchResources'),
-    ],
-    validateUpdate: (binding) => [
-      ...validateBinding(binding),
-      ...validateMutatingOperations(binding.spec?.matchResources, 'spec.matchResources'),
-    ],
+    authorizeWrite: (binding, _, write) => checkParamRef('mutatingadmissionpolicies', binding, write),
+    validate: validateMutatingBinding,
+    validateUpdate: validateMutatingBinding,
   },
   table: bindingTable(),
 })
@@ -351,6 +362,15 @@ function validateBinding({ spec = {} }: ValidatingAdmissionPolicyBinding | Mutat
     ...(paramRef === undefined ? [] : validateParamRef(paramRef, 'spec.paramRef')),
     ...(matchResources === undefined ? [] : validateMatchResources(matchResources, 'spec.matchResources')),
   ]
+}
+
+function validateValidatingBinding(binding: ValidatingAdmissionPolicyBinding): FieldError[] {
+  return withParamErrors(binding, PARAM_REF, [...validateBinding(binding), ...validateActions(binding.spec?.validationActions ?? [])])
+}
+
+function validateMutatingBinding(binding: MutatingAdmissionPolicyBinding): FieldError[] {
+  const operations = validateMutatingOperations(binding.spec?.matchResources, 'spec.matchResources')
+  return withParamErrors(binding, PARAM_REF, [...validateBinding(binding), ...operations])
 }
 
 function validateActions(actions: readonly string[]): FieldError[] {
