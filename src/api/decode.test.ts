@@ -120,6 +120,12 @@ describe('decodeBody() refuses as kube-apiserver does', () => {
     )
   })
 
+  test('an eviction of v1beta1 is taken as one of v1', () => {
+    const body = '{"kind":"Eviction","apiVersion":"policy/v1beta1","metadata":{"name":"p"}}'
+    expect(decode(body, 'Eviction', 'Strict', JSON_TYPE, 'policy').object).toMatchObject({ kind: 'Eviction', apiVersion: 'policy/v1' })
+    expect(refusal(() => decode(body.replace('v1beta1', 'v1beta2'), 'Eviction', 'Strict', JSON_TYPE, 'policy'))).toContain('v1beta2')
+  })
+
   test('protobuf that is none', () => {
     expect(refusal(() => decode('{}', 'Pod', 'Warn', PROTOBUF_TYPE))).toMatch(
       /^the object provided is unrecognized .*expected prefix \[107 56 115 0\] \(\{\}\)$/,

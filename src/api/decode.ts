@@ -210,7 +210,13 @@ function withDefaults(found: GroupVersionKind, expected: GroupVersionKind): Grou
   let { group, version } = found
   if (group === '' && version === '') ({ group, version } = expected)
   if (version === '' && group === expected.group) version = expected.version
-  return { group, version, kind: found.kind === '' ? expected.kind : found.kind }
+  const kind = found.kind === '' ? expected.kind : found.kind
+  return takenAs(expected, group, version, kind) ? expected : { group, version, kind }
+}
+
+/** An eviction may still call itself v1beta1, whose form is the same. @see pkg/registry/core/pod/storage/eviction.go, AcceptsGroupVersion */
+function takenAs(expected: GroupVersionKind, group: string, version: string, kind: string): boolean {
+  return kind === 'Eviction' && expected.kind === kind && group === 'policy' && expected.group === group && version === 'v1beta1'
 }
 
 function decodeProtobufBody(bytes: Buffer, { schema, gvk: expected, source = builtinSchemas }: DecodeOptions): Decoded {
