@@ -171,6 +171,19 @@ describe('serveOptions()', () => {
     await expect(serve(['--audit-log-path=-', '--audit-log-mode=batch', flag])).rejects.toThrow(why)
   })
 
+  test('names file, path and reason of a broken configuration, and of several at once', async () => {
+    const authorization = 'apiVersion: apiserver.config.k8s.io/v1\nkind: AuthorizationConfiguration\nauthorizers: [{type: RBAC, name: a}]\n'
+    const authentication = 'apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\njwt: [{}]\n'
+    const refused = serve(['--authorization-config=z.yaml', '--authentication-config=n.yaml'], {
+      'z.yaml': authorization,
+      'n.yaml': authentication,
+    })
+    await expect(refused).rejects.toThrow('--authorization-config: z.yaml: expected name rbac for authorizer RBAC instead of a')
+    await expect(refused).rejects.toThrow(
+      '--authentication-config: n.yaml: invalid authentication configuration: [jwt[0].issuer.url: Required value, jwt[0].issuer.audiences: Required value',
+    )
+  })
+
   test('refuses --anonymous-auth beside a file that says more of it', async () => {
     const file = 'apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\nanonymous: {enabled: true}\n'
     await expect(serve(['--authentication-config=a.yaml', '--anonymous-auth'], { 'a.yaml': file })).rejects.toThrow(
