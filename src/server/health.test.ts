@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Cache } from '../cache/cache.ts'
 import { healthAnswer, healthChecks, type Lifecycle } from './health.ts'
+import { healthMetrics } from './metrics-health.ts'
 
 const ask = (
   group: 'livez' | 'readyz',
@@ -8,7 +9,7 @@ const ask = (
   only = '',
   lifecycle: Lifecycle = { ready: true, stopping: false },
   trustworthy = true,
-) => healthAnswer(group, only, healthChecks({ trustworthy } as Cache, lifecycle)[group], new URLSearchParams(query))
+) => healthAnswer(group, only, healthChecks({ trustworthy } as Cache, lifecycle)[group], new URLSearchParams(query), () => {})
 
 test('a healthy server says ok, and each check when asked to', async () => {
   expect(await ask('readyz')).toEqual({ code: 200, body: 'ok' })
@@ -44,4 +45,17 @@ test('excluded checks are not asked; unknown ones are named in quotes, in order'
 test('a single check answers for itself, and an unknown one is none', async () => {
   expect(await ask('livez', '', 'ping')).toEqual({ code: 200, body: 'ok' })
   expect(await ask('livez', '', 'nothing')).toBeUndefined()
+})
+
+test('what became of each check is counted, and the last of it kept', async () => {
+  const { families, observe } = healthMetrics()
+  for (const trustworthy of [true, true, false]) {
+    const checks = healthChecks({ trustworthy } as Cache, { ready: true, stopping: false })
+    await healthAnswer('livez', '', checks.livez, new URLSearchParams('exclude=log'), observe)
+  }
+  const text = families.text()
+  expect(text).toContain('kubernetes_healthcheck{name="etcd",type="livez"} 0\n')
+  expect(text).toContain('kubernetes_healthcheck{name="ping",type="livez"} 1\n')
+  expect(text).toContain('kubernetes_healthchecks_total{name="etcd",status="success",type="livez"} 2\n')
+  expect(text).not.toContain('"log"')
 })

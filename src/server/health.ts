@@ -78,12 +78,16 @@ export function healthChecks(cache: Cache, lifecycle: Lifecycle): Record<HealthG
   }
 }
 
+/** Hears how each check of a group went, but not of those asked for alone. */
+export type HealthObserver = (name: string, group: string, holds: boolean) => void
+
 /** `only` is one check's name, or `''`; undefined when there is no such check. */
 export async function healthAnswer(
   group: string,
   only: string,
   checks: readonly HealthCheck[],
   query: URLSearchParams,
+  observe: HealthObserver,
 ): Promise<HealthAnswer | undefined> {
   if (only !== '') {
     const one = checks.find(({ name }) => name === only)
@@ -99,7 +103,9 @@ export async function healthAnswer(
       lines.push(`[+]${one.name} excluded: ok`)
       continue
     }
-    if ((await failureOf(one)) === undefined) lines.push(`[+]${one.name} ok`)
+    const holds = (await failureOf(one)) === undefined
+    observe(one.name, group, holds)
+    if (holds) lines.push(`[+]${one.name} ok`)
     else {
       failed = true
       lines.push(`[-]${one.name} failed: reason withheld`)

@@ -198,9 +198,9 @@ export class ServerMetrics implements RequestObserver {
   }
 }
 
-export function metricsRoute(families: Families): ExtraRoute {
+export function metricsRoute(families: Families, path = '/metrics'): ExtraRoute {
   return {
-    path: '/metrics',
+    path,
     handle: (request) => request.respond(200, [['Content-Type', 'text/plain; version=0.0.4; charset=utf-8']], families.text()),
   }
 }

@@ -8,7 +8,7 @@ import { encodeYaml } from '../api/encode.ts'
 import { failure } from '../api/status.ts'
 import type { Discovery } from './discovery.ts'
 import { header } from './exchange.ts'
-import { type HealthCheck, healthAnswer } from './health.ts'
+import { type HealthCheck, type HealthObserver, healthAnswer } from './health.ts'
 import { wantsPretty } from './negotiate.ts'
 import type { PathRoutes, ServerRequest } from './request.ts'
 import { methodNotAllowed, pageNotFound, routeNotFound } from './route-errors.ts'
@@ -28,6 +28,7 @@ export interface PathRoutesDeps {
   emulatedMinor: number
   /** By group: `healthz`, `livez`, `readyz`. */
   checks: Readonly<Record<'healthz' | 'livez' | 'readyz', readonly HealthCheck[]>>
+  observeHealth: HealthObserver
   extra: readonly ExtraRoute[]
 }
 
@@ -65,7 +66,7 @@ export function pathRoutes(deps: PathRoutesDeps): PathRoutes {
       case 'healthz':
       case 'livez':
       case 'readyz':
-        return health(request, first, parts.slice(1).join('/'), deps.checks[first])
+        return health(request, first, parts.slice(1).join('/'), deps)
     }
     for (const { path, handle } of deps.extra) {
       if (request.path !== path && !(path.endsWith('/') && request.path.startsWith(path))) continue
@@ -81,12 +82,8 @@ function allPaths(deps: PathRoutesDeps): string[] {
     `/${group}`,
     ...deps.checks[group].map(({ name }) => `/${group}/${name}`),
   ])
-  return [
-    ...deps.discovery.paths(),
-    ...health,
-    '/version',
-    ...deps.extra.filter(({ hidden }) => hidden !== true).map(({ path }) => path.replace(/\/$/, '')),
-  ].sort()
+  const extra = deps.extra.filter(({ hidden }) => hidden !== true).map(({ path }) => path.replace(/\/$/, ''))
+  return [...new Set([...deps.discovery.paths(), ...health, '/version', ...extra])].sort()
 }
 
 /** `/api` and `/apis`: aggregated for those who ask for it. */
@@ -154,8 +151,13 @@ function checkAccept(request: ServerRequest, types: readonly string[]): string {
   throw failure(406, 'NotAcceptable', `406: Not Acceptable\n\nAvailable representations: ${types.join(', ')}`, {})
 }
 
-async function health(request: ServerRequest, group: string, only: string, checks: readonly HealthCheck[]): Promise<boolean> {
-  const answer = await healthAnswer(group, only, checks, request.query)
+async function health(
+  request: ServerRequest,
+  group: 'healthz' | 'livez' | 'readyz',
+  only: string,
+  { checks, observeHealth }: PathRoutesDeps,
+): Promise<boolean> {
+  const answer = await healthAnswer(group, only, checks[group], request.query, observeHealth)
   if (answer === undefined) {
     pageNotFound(request)
     return true

@@ -69,6 +69,7 @@ import { LongRunning } from './long-running.ts'
 import { metricsRoute, readOffMetrics, ServerMetrics } from './metrics.ts'
 import { AdmissionMetrics } from './metrics-admission.ts'
 import { Families } from './metrics-families.ts'
+import { healthMetrics } from './metrics-health.ts'
 import { impersonationMetrics } from './metrics-impersonation.ts'
 import { measuredStore } from './metrics-store.ts'
 import { tokenCounts } from './metrics-tokens.ts'
@@ -213,6 +214,7 @@ async function openServer(options: ServerOptions, opened: (() => unknown)[]): Pr
   const discovery = new Discovery(registry)
   const readiness = { ready: false, stopping: false }
   const checks = healthChecks(cache, readiness)
+  const healthFigures = healthMetrics()
   let port = options.securePort
   const address = () => `${options.externalHostname ?? options.bindAddress}:${port}`
   const fair = options.enablePriorityAndFairness ? priorityAndFairness(options, registry, clock, families) : undefined
@@ -233,9 +235,11 @@ async function openServer(options: ServerOptions, opened: (() => unknown)[]): Pr
       serverAddress: address,
       emulatedMinor: options.emulatedMinor,
       checks,
+      observeHealth: healthFigures.observe,
       extra: [
         traceRoute,
         metricsRoute(families),
+        metricsRoute(healthFigures.families, '/metrics/slis'),
         ...openapiRoutes(new OpenAPIDocuments(registry)),
         ...oidcRoutes(
           {
