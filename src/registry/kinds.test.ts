@@ -20,6 +20,20 @@ function service(name: string, spec: object = {}): KubeObject {
 
 const clusterIP = (object: KubeObject): string => object['spec'].clusterIP
 
+describe('an ExternalName service', () => {
+  const external = { type: 'ExternalName', externalName: 'foo.example.com', internalTrafficPolicy: 'Cluster' }
+
+  test('has no internal traffic policy, made or become so', async () => {
+    const { access } = await registry()
+    const made = await access.create('v1/services', { ...service('a'), spec: external })
+    expect(made['spec']).not.toHaveProperty('internalTrafficPolicy')
+    await access.create('v1/services', service('b'))
+    const become = await access.update('v1/services', IN_DEFAULT('b'), (object) => Object.assign(object['spec'], external))
+    expect(become['spec']).toMatchObject({ type: 'ExternalName' })
+    expect(become['spec']).not.toHaveProperty('internalTrafficPolicy')
+  })
+})
+
 describe('addresses of services', () => {
   test('every service has its own, each with an IPAddress', async () => {
     const { access } = await registry()

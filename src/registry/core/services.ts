@@ -50,7 +50,11 @@ export const services = define<Service>({
     validate: (service) => validateService(service, undefined),
     validateUpdate: validateServiceUpdate,
     warnings: (service) => serviceWarnings(service),
-    allocate: claimAllocations,
+    allocate(service, old, write) {
+      // Taken and validated, and never shown. Upstream stores it, and drops it whenever it is read.
+      if (service.spec?.type === 'ExternalName') delete service.spec.internalTrafficPolicy
+      return claimAllocations(service, old, write)
+    },
     released(service, world) {
       releaseAllocations(service, world)
       void removeEndpoints(service, world)
