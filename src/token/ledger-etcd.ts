@@ -7,10 +7,11 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { EtcdBackedStore, KeysBeside } from '../storage/etcd/etcd-store.ts'
-import { isOver, type LedgerRecord, type LedgerStorage } from './ledger.ts'
+import type { LedgerRecord, LedgerStorage } from './ledger.ts'
 
 /** Until etcd is asked again. */
 const PAUSE_MS = 100
+const RECORDS_AT_ONCE = 500
 
 type Write = { key: string; value: Uint8Array | undefined }
 
@@ -39,20 +40,15 @@ class EtcdLedger implements LedgerStorage {
     return (await this.#keys.all()).flatMap(recordOf)
   }
 
+  /** A few hundred at a time: nobody else should have to wait for the encoding of all. */
   async append(records: readonly LedgerRecord[]): Promise<void> {
-    await this.#keys.write(records.map(writeOf))
+    for (let at = 0; at < records.length; at += RECORDS_AT_ONCE)
+      await this.#keys.write(records.slice(at, at + RECORDS_AT_ONCE).map(writeOf))
   }
 
-  /** Others may have noted something that is not known here yet: what goes is over, or older than all that there is room for. */
-  async rewrite(records: readonly LedgerRecord[], nowMs: number): Promise<void> {
-    const kept = new Set(records.map(keyOf))
-    const oldestMs = records.reduce((least, record) => (record.type === 'entry' ? Math.min(least, record.entry.issuedAtMs) : least), nowMs)
-    const gone = (await this.#keys.all()).filter((present) => {
-      if (kept.has(present.key)) return false
-      const [record] = recordOf(present)
-      return record === undefined || isOver(record, nowMs) || (record.type === 'entry' && record.entry.issuedAtMs < oldestMs)
-    })
-    await this.#keys.write([...gone.map(({ key }) => ({ key, value: undefined })), ...records.map(writeOf)])
+  /** All servers come to the same view of what is over: that one was faster changes nothing. */
+  async remove(records: readonly LedgerRecord[]): Promise<void> {
+    await this.#keys.write(records.map((record) => ({ key: keyOf(record), value: undefined })))
   }
 
   follow(listener: (records: readonly LedgerRecord[]) => void): void {

@@ -5,13 +5,16 @@
  *
  * @module
  */
-import { randomBytes } from 'node:crypto'
-import { type FileHandle, open, readFile, rename } from 'node:fs/promises'
+import { type FileHandle, open, readFile } from 'node:fs/promises'
 import type { LedgerRecord, LedgerStorage } from './ledger.ts'
+import { keepName, replacePrivately } from './private-file.ts'
 
 export class LedgerFile implements LedgerStorage {
   readonly #path: string
   #file: FileHandle | undefined
+  /** Of what was written whole. */
+  #length = 0
+  #isTorn = false
 
   constructor(path: string) {
     this.#path = path
@@ -27,14 +30,29 @@ export class LedgerFile implements LedgerStorage {
       .map((line, index) => parseRecord(line, `${this.#path}:${index + 1}`))
   }
 
+  /** All of them or, as far as the file system lets us, none: half a line would be in the way of every later one. */
   async append(records: readonly LedgerRecord[], { durable }: { durable: boolean }): Promise<void> {
-    this.#file ??= await open(this.#path, 'a', 0o600)
-    await writeLines(this.#file, records)
-    if (durable) await this.#file.datasync()
+    const file = await this.#open()
+    try {
+      if (this.#isTorn) await file.truncate(this.#length)
+      this.#isTorn = true
+      const length = this.#length + (await writeLines(file, records))
+      if (durable) await file.datasync()
+      this.#length = length
+      this.#isTorn = false
+    } catch (error) {
+      await file.truncate(this.#length).then(
+        () => {
+          this.#isTorn = false
+        },
+        () => {},
+      )
+      throw error
+    }
   }
 
   async rewrite(records: readonly LedgerRecord[]): Promise<void> {
-    await this.#replace((file) => writeLines(file, records))
+    await this.#replace(async (file) => void (await writeLines(file, records)))
   }
 
   async close(): Promise<void> {
@@ -51,29 +69,40 @@ export class LedgerFile implements LedgerStorage {
     }
   }
 
-  async #replace(write: (file: FileHandle) => Promise<void>): Promise<void> {
-    const draft = `${this.#path}.${randomBytes(4).toString('hex')}`
-    const file = await open(draft, 'wx', 0o600)
+  async #open(): Promise<FileHandle> {
+    if (this.#file !== undefined) return this.#file
+    const file = await open(this.#path, 'a', 0o600)
     try {
-      await write(file)
-      await file.sync()
-    } finally {
+      await keepName(this.#path)
+      this.#length = (await file.stat()).size
+    } catch (error) {
       await file.close()
+      throw error
     }
-    await this.close()
-    await rename(draft, this.#path)
+    this.#file = file
+    return file
+  }
+
+  async #replace(write: (file: FileHandle) => Promise<void>): Promise<void> {
+    try {
+      await replacePrivately(this.#path, write)
+    } finally {
+      // Of the name it may not be the file any more.
+      await this.close()
+    }
   }
 }
 
-/** A few hundred at a time: nobody else should have to wait for the encoding of all. */
-async function writeLines(file: FileHandle, records: readonly LedgerRecord[]): Promise<void> {
+/** A few hundred at a time: nobody else should have to wait for the encoding of all. Answers how many bytes they took. */
+async function writeLines(file: FileHandle, records: readonly LedgerRecord[]): Promise<number> {
+  let length = 0
   for (let at = 0; at < records.length; at += RECORDS_AT_ONCE) {
-    const text = records
-      .slice(at, at + RECORDS_AT_ONCE)
-      .map((record) => `${JSON.stringify(record)}\n`)
-      .join('')
-    await file.appendFile(text)
+    const lines = records.slice(at, at + RECORDS_AT_ONCE).map((record) => `${JSON.stringify(record)}\n`)
+    const bytes = Buffer.from(lines.join(''))
+    await file.appendFile(bytes)
+    length += bytes.length
   }
+  return length
 }
 
 const RECORDS_AT_ONCE = 500

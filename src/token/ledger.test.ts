@@ -1,7 +1,8 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { type FileHandle, open as openFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Binding, tokenClaims } from './claims.ts'
 import { type LedgerRecord, type LedgerStorage, TokenLedger } from './ledger.ts'
 import { LedgerFile } from './ledger-file.ts'
@@ -134,6 +135,58 @@ describe('the ledger', () => {
     expect(ledger.size).toBe(0)
   })
 
+  test('forgets the oldest one by one, whatever went out of turn', async () => {
+    const ledger = await open(new Memory(), { maxEntries: 100 })
+    for (let at = 0; at < 1000; at++) {
+      issue(ledger, `${at}`, { kind: 'None' }, at % 3 === 0 ? 600 : 100_000)
+      if (at % 250 === 0) {
+        clock.ms += 3_600_000
+        await ledger.flush()
+      }
+    }
+    expect(ledger.size).toBe(100)
+    expect([...ledger.list()].map(({ jti }) => jti)).toEqual(Array.from({ length: 100 }, (_, at) => `${900 + at}`))
+  })
+
+  test('keeps a bounded part of what a token says', async () => {
+    const ledger = await open(new Memory())
+    const audiences = Array.from({ length: 1000 }, (_, at) => `https://relying-party-${at}.example`)
+    const claims = tokenClaims({
+      issuer: 'i',
+      account,
+      binding: { kind: 'None' },
+      audiences,
+      expirationSeconds: 3600,
+      nowSeconds: 1,
+      jti: 'a',
+    })
+    ledger.issued({ claims, requestedBy: 'admin', remoteAddress: '', userAgent: 'x'.repeat(10_000) })
+    const kept = ledger.get('a')
+    expect(kept?.audiences.join().length).toBeLessThan(2100)
+    expect(kept?.audiences.at(-1)).toMatch(/^… and 9\d\d more$/)
+    expect(kept?.userAgent.length).toBe(256)
+  })
+
+  test('removes from a shared store what is over or forgotten, and nothing else', async () => {
+    const removed: string[] = []
+    const storage = Object.assign(new Memory(), {
+      rewrite: undefined,
+      remove: async (records: readonly LedgerRecord[]) => {
+        for (const record of records) removed.push(record.type === 'entry' ? record.entry.jti : record.revocation.what)
+      },
+    })
+    const ledger = await open(storage as LedgerStorage, { maxEntries: 2 })
+    issue(ledger, 'forgotten')
+    issue(ledger, 'over', { kind: 'None' }, 600)
+    issue(ledger, 'kept', { kind: 'None' }, 100_000)
+    await ledger.revokeToken('over')
+    await ledger.flush()
+    expect(removed).toEqual(['forgotten'])
+    clock.ms += HOUR_MS
+    await ledger.flush()
+    expect(removed).toEqual(['forgotten', 'over', 'token'])
+  })
+
   test('keeps notes that could not be written, and says so', async () => {
     const storage = new Memory()
     const failures: unknown[] = []
@@ -206,6 +259,34 @@ describe('a revocation', () => {
     expect(ledger.revoked(token)).toBe(false)
   })
 
+  test('that somebody else asks for at the same time is acknowledged to neither before it is durable', async () => {
+    const storage = new Memory()
+    const ledger = await open(storage)
+    issue(ledger, 'a')
+    const both = [ledger.revokeToken('a'), ledger.revokeToken('a').then(() => storage.durable)]
+    expect(await Promise.all(both)).toEqual([true, 1])
+    issue(ledger, 'b')
+    storage.broken = true
+    const refused = await Promise.allSettled([ledger.revokeToken('b'), ledger.revokeToken('b')])
+    expect(refused.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+  })
+
+  test('of an account counts for a token that was being signed meanwhile, and the ledger says so', async () => {
+    const ledger = await open(new Memory())
+    await ledger.revokeOwner({ kind: 'Account', uid: 'sa-uid' })
+    expect(ledger.revoked(issue(ledger, 'late'))).toBe(true)
+    expect(ledger.get('late')?.revokedAtMs).toBe(Math.floor(START_MS / 1000) * 1000)
+  })
+
+  test('of an account outlives every token of it, known or not', async () => {
+    const ledger = await open(new Memory())
+    const unknown = issue(await open(new Memory()), 'elsewhere', { kind: 'None' }, 2 ** 32)
+    await ledger.revokeOwner({ kind: 'Account', uid: 'sa-uid' })
+    clock.ms += 100 * 365 * 24 * HOUR_MS
+    await ledger.flush()
+    expect(ledger.revoked(unknown)).toBe(true)
+  })
+
   test('goes when its tokens are over', async () => {
     const ledger = await open(new Memory())
     issue(ledger, 'a')
@@ -238,6 +319,29 @@ describe('in a file', () => {
     expect([again.revoked(a), again.revoked(b)]).toEqual([true, false])
     expect(again.revocations).toBe(2)
     expect(readFileSync(path, 'utf8').endsWith('\n')).toBe(true)
+  })
+
+  test('a disk that was full leaves no half line and no draft behind', async () => {
+    const path = join(dir, 'full.jsonl')
+    const ledger = await open(new LedgerFile(path))
+    const token = issue(ledger, 'a')
+    await ledger.flush()
+    const handle = await openFile(path)
+    const full = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, 'appendFile').mockImplementation(async function (
+      this: FileHandle,
+      data,
+    ) {
+      await this.write((data as Buffer).subarray(0, 20))
+      throw new Error('no space left on device')
+    })
+    await handle.close()
+    await expect(ledger.revokeToken('a')).rejects.toThrow('no space left')
+    full.mockRestore()
+    expect(ledger.revoked(token)).toBe(false)
+    await ledger.revokeToken('a')
+    await ledger.close()
+    expect((await open(new LedgerFile(path))).revoked(token)).toBe(true)
+    expect(readdirSync(dir).filter((name) => name.includes('draft'))).toEqual([])
   })
 
   test('a damaged line is named', async () => {

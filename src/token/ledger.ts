@@ -7,7 +7,6 @@
  * @module
  */
 import type { Clock } from '../clock.ts'
-import { EXTENDED_EXPIRATION_SECONDS } from './claims.ts'
 import type { IssuedToken, TokenOwner } from './issuer.ts'
 import { type BoundClaims, LEEWAY_MS } from './verify.ts'
 
@@ -43,16 +42,13 @@ export interface LedgerStorage {
   load(): Promise<LedgerRecord[]>
   /** Later records of one jti replace earlier ones. `durable`: resolves only when it would survive a crash. */
   append(records: readonly LedgerRecord[], options: { durable: boolean }): Promise<void>
-  /** Replaces everything that is kept; where others keep theirs too, at least what is over at `nowMs`. */
-  rewrite(records: readonly LedgerRecord[], nowMs: number): Promise<void>
+  /** Replaces everything that is kept. For a store in which later records are kept beside earlier ones. */
+  rewrite?(records: readonly LedgerRecord[]): Promise<void>
+  /** Removes what is over or forgotten. For a store in which others keep theirs too. */
+  remove?(records: readonly LedgerRecord[]): Promise<void>
   /** Hears from now on of what others keep in the same place, in their order; what came since `load` first. */
   follow?(listener: (records: readonly LedgerRecord[]) => void): void
   close?(): Promise<void>
-}
-
-/** Nothing is refused any more because of it, or accepted. */
-export function isOver(record: LedgerRecord, nowMs: number): boolean {
-  return record.type === 'entry' ? record.entry.expiresAtMs + LEEWAY_MS < nowMs : record.revocation.untilMs < nowMs
 }
 
 export interface LedgerOptions {
@@ -77,9 +73,18 @@ export class TokenLedger {
   readonly #revokedSome: () => void
   /** In the order of issuance. */
   readonly #entries = new Map<string, LedgerEntry>()
+  /**
+   * Where the oldest is. One iterator for good: a new one would have to pass all that has gone before it, at each token. What it has passed
+   * is gone.
+   */
+  readonly #oldest = this.#entries.keys()
   readonly #tokens = new Map<string, Revocation>()
+  /** Revocations of single tokens that are not durable yet: who asks for one again waits for it too. */
+  readonly #revoking = new Map<string, Promise<void>>()
   readonly #owners = new Map<string, Revocation>()
   readonly #unwritten = new Set<LedgerEntry>()
+  /** Gone from here, and to be removed from the storage. */
+  #gone: LedgerRecord[] = []
   #cancelFlush: (() => void) | undefined
   #writes: Promise<void> = Promise.resolve()
   #kept = 0
@@ -102,7 +107,7 @@ export class TokenLedger {
     for (const record of records) ledger.#replay(record)
     ledger.#kept = records.length
     // A revocation may have been kept, and the note of it with the token not.
-    for (const revocation of [...ledger.#tokens.values(), ...ledger.#owners.values()]) ledger.#markRevoked(revocation)
+    for (const entry of ledger.#entries.values()) ledger.#markIfRevoked(entry)
     ledger.#dropOver()
     options.storage.follow?.((others) => ledger.#heard(others))
     return ledger
@@ -132,13 +137,15 @@ export class TokenLedger {
       account: serviceaccount.name,
       accountUid: serviceaccount.uid,
       ...(boundTo !== undefined && { boundTo }),
-      audiences: claims.aud ?? [],
+      audiences: shortened(claims.aud ?? []),
       issuedAtMs: claims.iat * 1000,
       expiresAtMs: claims.exp * 1000,
       requestedBy,
       remoteAddress,
       userAgent: userAgent.slice(0, MAX_USER_AGENT),
     }
+    // All of its account may have been taken back while it was being signed.
+    this.#markIfRevoked(entry)
     this.#entries.set(entry.jti, entry)
     this.#makeRoom()
     this.#note(entry)
@@ -181,9 +188,13 @@ export class TokenLedger {
   async revokeToken(jti: string): Promise<boolean> {
     const entry = this.#entries.get(jti)
     if (entry === undefined) return false
+    const revoking = this.#revoking.get(jti)
+    if (revoking !== undefined) await revoking
     if (this.#tokens.has(jti)) return true
     const atMs = this.#clock.nowMs()
-    await this.#revoke({ what: 'token', jti, atMs, untilMs: entry.expiresAtMs + LEEWAY_MS })
+    const durable = this.#revoke({ what: 'token', jti, atMs, untilMs: entry.expiresAtMs + LEEWAY_MS })
+    this.#revoking.set(jti, durable)
+    await durable.finally(() => this.#revoking.delete(jti))
     entry.revokedAtMs = atMs
     this.#note(entry)
     return true
@@ -193,8 +204,8 @@ export class TokenLedger {
   async revokeOwner(owner: TokenOwner): Promise<number> {
     const atMs = this.#clock.nowMs()
     const killed = [...this.#entries.values()].filter((entry) => entry.revokedAtMs === undefined && belongsTo(entry, owner))
-    // Tokens that a server beside this one issued are not known here: a year is how long they may last.
-    const untilMs = Math.max(atMs + EXTENDED_EXPIRATION_SECONDS * 1000, ...killed.map(({ expiresAtMs }) => expiresAtMs)) + LEEWAY_MS
+    // Not all of its tokens need be known here: kept as long as any can last.
+    const untilMs = atMs + LONGEST_LIFE_SECONDS * 1000 + LEEWAY_MS
     await this.#revoke({ what: 'owner', owner, atMs: this.#lastSecondMs(owner, killed), untilMs })
     for (const entry of killed) {
       entry.revokedAtMs = atMs
@@ -221,18 +232,27 @@ export class TokenLedger {
     this.#unwritten.clear()
     this.#dropOver()
     const live = entries.filter((entry) => this.#entries.get(entry.jti) === entry)
+    const gone = this.#gone
+    this.#gone = []
     try {
-      if (this.#kept > 2 * (this.#entries.size + this.revocations) + REWRITE_SLACK)
-        await this.#write((storage) => storage.rewrite(this.#snapshot(), this.#clock.nowMs()))
-      else if (live.length > 0)
+      if (live.length > 0)
         await this.#append(
           live.map((entry) => ({ type: 'entry', entry })),
           false,
         )
+      await this.#tidy(gone)
     } catch (error) {
       for (const entry of live) this.#note(entry)
+      this.#gone.push(...gone)
       this.#failed(error)
     }
+  }
+
+  async #tidy(gone: readonly LedgerRecord[]): Promise<void> {
+    const { remove, rewrite } = this.#storage
+    if (remove !== undefined && gone.length > 0) await this.#write((storage) => remove.call(storage, gone))
+    if (rewrite !== undefined && this.#kept > 2 * (this.#entries.size + this.revocations) + REWRITE_SLACK)
+      await this.#write((storage) => rewrite.call(storage, this.#snapshot()))
   }
 
   async close(): Promise<void> {
@@ -286,13 +306,22 @@ export class TokenLedger {
   #markRevoked(revocation: Revocation): void {
     if (revocation.what === 'token') {
       const entry = this.#entries.get(revocation.jti)
-      if (entry !== undefined) entry.revokedAtMs ??= revocation.atMs
+      if (entry !== undefined) this.#markIfRevoked(entry)
       return
     }
-    for (const entry of this.#entries.values()) {
-      if (entry.revokedAtMs === undefined && entry.issuedAtMs <= revocation.atMs && belongsTo(entry, revocation.owner))
-        entry.revokedAtMs = revocation.atMs
-    }
+    for (const entry of this.#entries.values()) if (belongsTo(entry, revocation.owner)) this.#markIfRevoked(entry)
+  }
+
+  #markIfRevoked(entry: LedgerEntry): void {
+    if (entry.revokedAtMs !== undefined) return
+    const { jti, accountUid, boundTo, issuedAtMs } = entry
+    const revocations = [
+      this.#tokens.get(jti),
+      this.#owners.get(`Account:${accountUid}`),
+      boundTo && this.#owners.get(`${boundTo.kind}:${boundTo.uid}`),
+    ]
+    const revocation = revocations.find((one) => one !== undefined && (one.what === 'token' || issuedAtMs <= one.atMs))
+    if (revocation !== undefined) entry.revokedAtMs = revocation.atMs
   }
 
   async #append(records: readonly LedgerRecord[], durable: boolean): Promise<void> {
@@ -319,8 +348,11 @@ export class TokenLedger {
     if (record.type === 'entry') {
       const known = this.#entries.get(record.entry.jti)
       if (known !== undefined) takeOver(known, record.entry)
-      else this.#entries.set(record.entry.jti, record.entry)
-      this.#makeRoom()
+      else {
+        this.#markIfRevoked(record.entry)
+        this.#entries.set(record.entry.jti, record.entry)
+        this.#makeRoom()
+      }
       return
     }
     const { revocation } = record
@@ -341,9 +373,10 @@ export class TokenLedger {
 
   #makeRoom(): void {
     if (this.#entries.size <= this.#maxEntries) return
-    const [oldest] = this.#entries.keys()
+    const oldest = this.#entries.get(this.#oldest.next().value ?? '')
     if (oldest === undefined) return
-    this.#entries.delete(oldest)
+    this.#entries.delete(oldest.jti)
+    this.#remove({ type: 'entry', entry: oldest })
     this.forgotten++
   }
 
@@ -352,8 +385,22 @@ export class TokenLedger {
     const nowMs = this.#clock.nowMs()
     if (nowMs < this.#nextSweepMs) return
     this.#nextSweepMs = nowMs + SWEEP_MS
-    for (const [jti, { expiresAtMs }] of this.#entries) if (expiresAtMs + LEEWAY_MS < nowMs) this.#entries.delete(jti)
-    for (const map of [this.#tokens, this.#owners]) for (const [key, { untilMs }] of map) if (untilMs < nowMs) map.delete(key)
+    for (const entry of this.#entries.values()) {
+      if (entry.expiresAtMs + LEEWAY_MS >= nowMs) continue
+      this.#entries.delete(entry.jti)
+      this.#remove({ type: 'entry', entry })
+    }
+    for (const map of [this.#tokens, this.#owners]) {
+      for (const [key, revocation] of map) {
+        if (revocation.untilMs >= nowMs) continue
+        map.delete(key)
+        this.#remove({ type: 'revocation', revocation })
+      }
+    }
+  }
+
+  #remove(record: LedgerRecord): void {
+    if (this.#storage.remove !== undefined) this.#gone.push(record)
   }
 }
 
@@ -362,11 +409,25 @@ const MAX_AHEAD_MS = 30_000
 const USE_RESOLUTION_MS = 60_000
 const SWEEP_MS = 60_000
 const MAX_USER_AGENT = 256
+/** Characters of all audiences of a token. A header that carries more than this is refused long before. */
+const MAX_AUDIENCES = 2048
+/** TokenRequest gives no longer one. */
+const LONGEST_LIFE_SECONDS = 2 ** 32
 /** Records that may be out of date before everything is written anew. */
 const REWRITE_SLACK = 1000
 
 function belongsTo(entry: LedgerEntry, { kind, uid }: TokenOwner): boolean {
   return kind === 'Account' ? entry.accountUid === uid : entry.boundTo?.kind === kind && entry.boundTo.uid === uid
+}
+
+/** As many as there is room for, then how many more there are. */
+function shortened(audiences: readonly string[]): readonly string[] {
+  let room = MAX_AUDIENCES
+  const whole = audiences.findIndex((audience) => {
+    room -= audience.length + 1
+    return room < 0
+  })
+  return whole < 0 ? audiences : [...audiences.slice(0, whole), `… and ${audiences.length - whole} more`]
 }
 
 /** Several servers may have seen the use of one token, and only one its revocation. */
