@@ -102,6 +102,28 @@ export function insideOptional(type: Type): Type | undefined {
   return type.kind === 'opaque' && type.name === 'optional_type' ? type.params[0] : undefined
 }
 
+/**
+ * The type that a variable of a policy has: of structures and values of libraries nothing is remembered.
+ *
+ * @see apiserver/pkg/admission/plugin/cel/composition.go, convertCelTypeToDeclType
+ */
+export function declaredType(type: Type | undefined): Type {
+  const [first = DYN, second = DYN] = type?.params ?? []
+  switch (type?.kind) {
+    case 'list':
+      return listOf(declaredType(first))
+    case 'map':
+      return mapOf(declaredType(first), declaredType(second))
+    case undefined:
+    case 'struct':
+    case 'opaque':
+    case 'type':
+      return DYN
+    default:
+      return type ?? DYN
+  }
+}
+
 /** What is known of type parameters. */
 export class Bindings {
   readonly #known = new Map<string, Type>()

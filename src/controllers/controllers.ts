@@ -16,6 +16,7 @@ import { garbageCollector } from './garbage-collector/collector.ts'
 import { leadByLease } from './leader.ts'
 import { namespaceController } from './namespaces/controller.ts'
 import { rootCAController } from './namespaces/rootca.ts'
+import { policyStatus } from './policy-status.ts'
 import { resourceQuotaController } from './resourcequotas.ts'
 import { serviceAccountController } from './serviceaccounts/default-account.ts'
 import { legacyTokenCleaner } from './serviceaccounts/legacy-token-cleaner.ts'
@@ -33,6 +34,7 @@ export const controllers: readonly Controller[] = [
   namespaceController,
   garbageCollector,
   clusterRoleAggregation,
+  policyStatus,
   legacyTokenCleaner,
   requestApprover,
   requestSigner,

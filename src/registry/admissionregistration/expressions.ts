@@ -56,15 +56,7 @@ export class Expressions {
   /** Those that follow may name it, whether it is right or not. */
   variableErrors(name: string, expression: string, field: string): FieldError[] {
     const checked = this.#check('variable', expression)
-    const { DYN, listOf, mapOf } = need().types
-    const known = (type: Type): Type => {
-      const [first = DYN, second = DYN] = type.params
-      if (type.kind === 'list') return listOf(known(first))
-      if (type.kind === 'map') return mapOf(known(first), known(second))
-      // Of structures and values of libraries nothing is remembered.
-      return type.kind === 'struct' || type.kind === 'opaque' || type.kind === 'type' ? DYN : type
-    }
-    this.#variables?.set(name, 'problem' in checked ? DYN : known(checked.type))
+    this.#variables?.set(name, need().types.declaredType('problem' in checked ? undefined : checked.type))
     return 'problem' in checked ? [invalidValue(field, expression, checked.problem)] : []
   }
 
