@@ -6,6 +6,7 @@
 
 import type { UserInfo } from '../authentication/user.ts'
 import { type Impersonator, type WantedUser, wantedUser } from '../authorization/impersonation.ts'
+import { headerText } from './exchange.ts'
 import type { ImpersonationMetrics } from './metrics-impersonation.ts'
 import { attributesOf, type ServerRequest } from './request.ts'
 
@@ -27,7 +28,7 @@ export function impersonation(
     }
   }
   return (request, user) => {
-    const wanted = mayImpersonate(request.exchange.headers) ? wantedUser(request.exchange.rawHeaders()) : undefined
+    const wanted = mayImpersonate(request.exchange.headers) ? wantedUser(request.exchange.rawHeaders().map(headerText)) : undefined
     return wanted === undefined ? user : become(request, wanted)
   }
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { textOfBytes } from '../api/json.ts'
+
 export type HeaderList = [name: string, value: string][]
 
 /** A body that is written as it comes: watches, large lists. */
@@ -49,15 +51,23 @@ export function header(exchange: { headers: Exchange['headers'] }, name: string)
   return value === undefined ? '' : typeof value === 'string' ? value : (value[0] ?? '')
 }
 
-/** Values of repeated headers kept apart, under lower-case names. */
+const BEYOND_ASCII = /[\x80-\xff]/
+
+/** Node reads each byte of a header as a character; names of people are written as UTF-8. */
+export function headerText(value: string): string {
+  return BEYOND_ASCII.test(value) ? textOfBytes(Buffer.from(value, 'latin1')) : value
+}
+
+/** Values of repeated headers kept apart, as text, under lower-case names. */
 export function distinctHeaders(exchange: Pick<Exchange, 'rawHeaders'>): Readonly<Record<string, readonly string[] | undefined>> {
   const found = new Map<string, string[]>()
   const raw = exchange.rawHeaders()
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = (raw[i] as string).toLowerCase()
+    const value = headerText(raw[i + 1] as string)
     const values = found.get(name)
-    if (values === undefined) found.set(name, [raw[i + 1] as string])
-    else values.push(raw[i + 1] as string)
+    if (values === undefined) found.set(name, [value])
+    else values.push(value)
   }
   // A name may be any text, `__proto__` as well.
   return Object.fromEntries(found)

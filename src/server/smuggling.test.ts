@@ -57,6 +57,8 @@ beforeAll(async () => {
 afterAll(() => it.stop())
 
 type Headers = readonly string[]
+/** As the characters which Node sends as these bytes. */
+const onTheWire = (text: string) => Buffer.from(text).toString('latin1')
 const JANE: Headers = ['Authorization', 'Bearer of-jane']
 const ADMIN: Headers = ['Authorization', 'Bearer of-admin']
 
@@ -107,6 +109,12 @@ describe('impersonation headers of an administrator', () => {
       ['Impersonate-User', 'bob', 'Impersonate-Group', 'a', 'IMPERSONATE-GROUP', 'b', 'impersonate-group', 'c,d'],
       'bob, in a,b,c,d',
     ],
+    [
+      'in another script: the bytes are UTF-8',
+      ['Impersonate-User', onTheWire('josé☃'), 'Impersonate-Group', onTheWire('ops-东京')],
+      'josé☃, in ops-东京',
+    ],
+    ['that are no UTF-8: nobody else has that name', ['Impersonate-User', 'jos\xe9'], 'jos\udce9, in '],
   ])('%s', async (_, headers, answer) => {
     expect(await actsAs([...ADMIN, ...headers])).toBe(answer)
   })
@@ -128,6 +136,7 @@ describe('headers of a front proxy', () => {
     ['from the proxy, without a name', ['X-Remote-Group', 'system:masters'], 'the proxy', 401],
     ['from the proxy, of an empty name', ['X-Remote-User', '', 'X-Remote-Group', 'system:masters'], 'the proxy', 401],
     ['from the proxy, with an underscore', ['X_Remote_User', 'boss'], 'the proxy', 401],
+    ['from the proxy, in another script', ['X-Remote-User', onTheWire('josé☃')], 'the proxy', 'josé☃, in '],
     ['from the proxy, beside a token', [...JANE, 'X-Remote-User', 'a'], 'the proxy', 'a, in '],
   ])('%s', async (_, headers, from, answer) => {
     expect(await actsAs(headers, from)).toBe(answer)
@@ -181,6 +190,7 @@ describe('over HTTP/2, where names are in lower case and lists are lists', () =>
       { authorization: 'Bearer of-admin', 'impersonate-user': 'bob', 'impersonate-group': ['a', 'b,c'] },
       'bob, in a,b,c',
     ],
+    ['a name in another script', { authorization: 'Bearer of-admin', 'impersonate-user': onTheWire('josé☃') }, 'josé☃, in '],
     [
       'a proxy without its certificate',
       { authorization: 'Bearer of-jane', 'x-remote-user': 'boss', 'x-remote-group': 'system:masters' },
