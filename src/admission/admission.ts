@@ -30,7 +30,8 @@ export interface AdmissionRequest {
   dryRun: boolean
   /** Adds a Warning header. */
   warn(text: string): void
-  annotate(key: string, value: string): void
+  /** @param from the audit level from which on it is recorded; Metadata when not given. */
+  annotate(key: string, value: string, from?: 'Request'): void
   /** Aborts when the caller goes away or the request's deadline passes. */
   signal?(): AbortSignal
   /** Set by a plugin that wants the mutating ones to run once more. */

@@ -23,6 +23,7 @@ import type { ResourceName } from './webhook-objects.ts'
 import type { Verdict } from './webhook-review.ts'
 
 const MUTATION = 'mutation.webhook.admission.k8s.io/'
+const PATCH = 'patch.webhook.admission.k8s.io/'
 /** Said of a body, and not of a patched object. */
 const NOT_HANDLED = /^\S+ in version "[^"]*" cannot be handled as a \S+: /
 
@@ -78,7 +79,7 @@ async function mutate(
   let problem: unknown
   try {
     const verdict = await ask(webhook, request, shown(request, name, deps), true, deps)
-    changed = applyVerdict(verdict, webhook, request, name, deps)
+    changed = applyVerdict(verdict, webhook, request, { name, place }, deps)
   } catch (error) {
     problem = error ?? new Error('unknown')
   }
@@ -100,7 +101,7 @@ function applyVerdict(
   { patch, patchType }: Verdict,
   webhook: Webhook,
   request: AdmissionRequest,
-  name: ResourceName,
+  { name, place }: { name: ResourceName; place: string },
   { objects }: WebhookDeps,
 ): boolean {
   if (patch === undefined) return false
@@ -123,6 +124,9 @@ function applyVerdict(
     (document) => decodeBody(encodeObject(document), JSON_TYPE, { schema, gvk: name.kind, strict: 'Ignore' }).object,
   )
   const changed = !semanticEqual(before, after)
+  const sorted = operations.map((operation) => Object.fromEntries(Object.entries(operation).sort(([a], [b]) => (a < b ? -1 : 1))))
+  const told = { configuration: webhook.configuration, webhook: webhook.name, patch: sorted, patchType }
+  request.annotate(`${PATCH}${place}`, encodeJson(told), 'Request')
   objects.setDefaults(name.kind, after)
   replaceContents(object, objects.convert(after, name, own))
   return changed

@@ -434,6 +434,9 @@ describe('several webhooks', () => {
     expect(annotations['mutation.webhook.admission.k8s.io/round_0_index_2']).toBe(
       '{"configuration":"second","webhook":"hook.example.com","mutated":true}',
     )
+    expect(annotations['patch.webhook.admission.k8s.io/round_0_index_2']).toBe(
+      '{"configuration":"second","webhook":"hook.example.com","patch":[{"op":"add","path":"/data/a","value":"1bcd"}],"patchType":"JSONPatch"}',
+    )
   })
 
   test('that never agree are asked twice and no more', async () => {
@@ -529,7 +532,7 @@ describe('a patch', () => {
 
   test('that changes nothing asks nobody again', async () => {
     const { annotations } = await patchedBy(patchOf({ op: 'replace', path: '/data/a', value: '1' }), { reinvocationPolicy: 'IfNeeded' })
-    expect(Object.keys(annotations)).toEqual(['mutation.webhook.admission.k8s.io/round_0_index_0'])
+    expect(Object.keys(annotations).sort()).toEqual(['mutation', 'patch'].map((what) => `${what}.webhook.admission.k8s.io/round_0_index_0`))
     expect(annotations['mutation.webhook.admission.k8s.io/round_0_index_0']).toContain('"mutated":false')
   })
 })

@@ -23,6 +23,11 @@ export function withoutQueryTokens(uri: string): string {
   return uri.replace(/([?&](?:access_token|token)=)[^&#]+/g, `$1${REMOVED}`)
 }
 
+/** Whether bodies of this resource hold what is taken out. */
+export function isRedacted(resource: string, subresource: string): boolean {
+  return resource === 'secrets' || resource === 'tokenreviews' || (resource === 'serviceaccounts' && subresource === 'token')
+}
+
 /** A body, or a patch of one, of this resource; the caller owns it. */
 export function redactBody(resource: string, subresource: string, body: unknown): unknown {
   if (Array.isArray(body)) return body.map((operation) => redactOperation(resource, operation))

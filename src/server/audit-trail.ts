@@ -13,7 +13,7 @@ import { parseYaml } from '../api/yaml.ts'
 import type { AuditBackend, AuditReport } from '../audit/backend.ts'
 import { type AuditEvent, auditUser, type ObjectReference, sourceIPs, userAgentOf, withoutManagedFields } from '../audit/event.ts'
 import { type AuditConfig, auditConfig, type Level, type Policy, type Stage } from '../audit/policy.ts'
-import { redactBody, withoutQueryTokens } from '../audit/redact.ts'
+import { isRedacted, redactBody, withoutQueryTokens } from '../audit/redact.ts'
 import { type Clock, rfc3339Micro } from '../clock.ts'
 import { header } from './exchange.ts'
 import type { Cell, Families, Family } from './metrics-families.ts'
@@ -122,6 +122,12 @@ export class RequestAudit {
     this.#deps = deps
     this.#request = request
     this.#config = config
+  }
+
+  /** Whether what was sent is recorded as it is: nothing of what is redacted may be in an annotation either. */
+  get keepsRequest(): boolean {
+    const { info } = this.#request
+    return this.#config.level !== 'Metadata' && !isRedacted(info.resource, info.subresource)
   }
 
   get wantsResponse(): boolean {

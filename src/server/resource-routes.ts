@@ -199,8 +199,8 @@ function contextOf(request: ServerRequest, endpoint: Endpoint, name: string): Ve
     body: () => (request.audit === undefined ? exchange.readBody(MAX_BODY_BYTES) : recordedBody(request)),
     nowMs: request.nowMs,
     warn: (text) => request.warnings.add(text),
-    annotate: (key, value) => {
-      request.annotations[key] = value
+    annotate: (key, value, from) => {
+      if (from === undefined || request.audit?.keepsRequest === true) request.annotations[key] = value
     },
     signal: () => request.signal,
   }

@@ -46,7 +46,7 @@ export interface VerbContext {
   body(): Promise<Buffer>
   nowMs: number
   warn(text: string): void
-  annotate(key: string, value: string): void
+  annotate(key: string, value: string, from?: 'Request'): void
   /**
    * Aborts when the peer goes away or the deadline passes. Made when first asked for: a function, because an object literal with a getter
    * costs a hidden class of its own, and that keeps the whole request alive until the next full garbage collection.
