@@ -48,6 +48,12 @@ describe('a server', () => {
     expect(new Set(made.map(({ metadata }) => metadata?.name)).size).toBe(20)
   })
 
+  test('says that a continue token is none before it says what else is wrong', async () => {
+    const list = (query: string) => it.send('GET', `/api/v1/namespaces/a/configmaps?${query}`)
+    for (const more of ['', '&resourceVersion=5', '&resourceVersion=none'])
+      await expect(list(`continue=none${more}`)).rejects.toThrow('invalid continue token: continue key is not valid')
+  })
+
   test('ends the watch of an account that is deleted, and of nobody else', async () => {
     await it.send('POST', '/api/v1/namespaces/a/serviceaccounts', { metadata: { name: 'goes' } })
     await it.send('POST', '/api/v1/namespaces/a/serviceaccounts', { metadata: { name: 'stays' } })

@@ -123,8 +123,8 @@ async function moment(
   const { cache } = requireStorage(context, endpoint)
   const { resourceVersion, resourceVersionMatch: match } = options
   if (options.continueToken !== '') {
-    if (!isLegacy(resourceVersion)) throw badRequest('specifying resource version is not allowed when using continue')
     const token = decodeContinue(options.continueToken)
+    if (!isLegacy(resourceVersion)) throw badRequest('specifying resource version is not allowed when using continue')
     const start = wanted.prefix + token.start
     if (token.revision < 0) {
       await context.verbs.world.cache.fresh()
