@@ -20,7 +20,7 @@ import { watchObjects } from '../registry/verbs/watch.ts'
 import { gzipLarge } from './compress.ts'
 import { type HeaderList, header } from './exchange.ts'
 import { type Format, negotiate, PLAIN_JSON, wantsPretty } from './negotiate.ts'
-import { connectToPod, notServed } from './pod-connect.ts'
+import { connectToPod, connectToService, notServed } from './pod-connect.ts'
 import { renderResult } from './render.ts'
 import type { ServerRequest } from './request.ts'
 import { methodNotAllowed, pageNotFound, routeNotFound } from './route-errors.ts'
@@ -161,6 +161,7 @@ function routeSubresource(request: ServerRequest, endpoint: Endpoint): void | Pr
   if (subresource.type === 'connect') {
     if (!subresource.verbs.includes(CONNECT_VERBS[exchange.method] ?? '')) throw methodNotAllowed()
     if (endpoint.gr.resource === 'pods') return connectToPod(request, endpoint)
+    if (endpoint.gr.resource === 'services') return connectToService(request, endpoint)
     throw notServed(info.subresource)
   }
   const context = contextOf(request, endpoint, info.name)

@@ -54,6 +54,16 @@ describe('a server', () => {
       await expect(list(`continue=none${more}`)).rejects.toThrow('invalid continue token: continue key is not valid')
   })
 
+  test('says who is not behind a service', async () => {
+    const proxy = (name: string) => it.send('GET', `/api/v1/namespaces/a/services/${name}/proxy/`)
+    await it.send('POST', '/api/v1/namespaces/a/endpoints', {
+      metadata: { name: 'elsewhere' },
+      subsets: [{ addresses: [{ ip: '192.0.2.1' }], ports: [{ port: 80 }] }],
+    })
+    await expect(proxy('nowhere')).rejects.toThrow('endpoints "nowhere" not found')
+    await expect(proxy('https:elsewhere:web')).rejects.toThrow('no endpoints available for service "elsewhere"')
+  })
+
   test('ends the watch of an account that is deleted, and of nobody else', async () => {
     await it.send('POST', '/api/v1/namespaces/a/serviceaccounts', { metadata: { name: 'goes' } })
     await it.send('POST', '/api/v1/namespaces/a/serviceaccounts', { metadata: { name: 'stays' } })
