@@ -55,8 +55,6 @@ const MAX_EMULATED_MINOR = 36
 /** @see pkg/controlplane/apiserver/options/options.go, lowBound and upBound */
 const MIN_TOKEN_EXPIRATION_SECONDS = 3600
 const MAX_TOKEN_EXPIRATION_SECONDS = 2 ** 32
-/** The smallest prefix leaves a million addresses. @see cmd/kube-apiserver/app/options/validation.go, maxCIDRBits */
-const MAX_SERVICE_RANGE_BITS = 20
 
 /** Throws a UsageError with everything that is wrong. */
 export async function serveOptions(parsed: Parsed<typeof SERVE_FLAGS>, surroundings: Surroundings): Promise<ServeOptions> {
@@ -439,8 +437,6 @@ function serviceRanges(text: string, problems: string[]): string[] {
     const family = isIP(address)
     const width = family === 6 ? 128 : 32
     if (family === 0 || !/^\d+$/.test(bits) || Number(bits) > width) problems.push(`--service-cluster-ip-range: ${range} is no CIDR`)
-    else if (width - Number(bits) > MAX_SERVICE_RANGE_BITS)
-      problems.push(`--service-cluster-ip-range: ${range} is too large; /${width - MAX_SERVICE_RANGE_BITS} at most`)
     else if (width - Number(bits) < 3) problems.push(`--service-cluster-ip-range: ${range} is too small; eight addresses at least`)
     return family
   })

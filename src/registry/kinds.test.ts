@@ -35,6 +35,13 @@ describe('an ExternalName service', () => {
 })
 
 describe('addresses of services', () => {
+  test('come from a range of any size', async () => {
+    const { access } = await registry({ serviceClusterIPRanges: ['2001:db8::/64'] })
+    const made = await Promise.all(['a', 'b', 'c'].map((name) => access.create('v1/services', service(name))))
+    expect(new Set(made.map(clusterIP)).size).toBe(3)
+    for (const one of made) expect(clusterIP(one)).toMatch(/^2001:db8::/)
+  })
+
   test('every service has its own, each with an IPAddress', async () => {
     const { access } = await registry()
     const made = await Promise.all(Array.from({ length: 20 }, (_, n) => access.create('v1/services', service(`s${n}`))))

@@ -19,7 +19,7 @@ import { KeyedQueue } from '../verbs/keyed-queue.ts'
 
 const everything: Authorizer = { name: 'Everything', authorize: () => ({ decision: 'allow', reason: '' }) }
 
-export async function registry(): Promise<Verbs> {
+export async function registry(features: Partial<World['features']> = {}): Promise<Verbs> {
   const clock = manualClock()
   const store = memoryStore({ clock })
   const cache = await openCache(store, clock)
@@ -47,6 +47,7 @@ export async function registry(): Promise<Verbs> {
       nodePortRange: { from: 30000, to: 32767 },
       allowPrivileged: false,
       eventTTLSeconds: 3600,
+      ...features,
     },
   }
   const access = registryAccess(() => verbs)
