@@ -41,7 +41,8 @@ interface Clause {
 const clauseCache = new Map<string, Clause[]>()
 const CLAUSE_CACHE_SIZE = 1000
 
-function clausesOf(accept: string): Clause[] {
+/** Of an Accept header, best first. */
+export function clausesOf(accept: string): readonly Clause[] {
   const known = clauseCache.get(accept)
   if (known !== undefined) return known
   const clauses = accept.split(',').flatMap((text) => {

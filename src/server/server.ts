@@ -81,6 +81,7 @@ import type { HandlerDeps } from './request.ts'
 import type { RequestInfo } from './request-info.ts'
 import { pathRoutes } from './routes.ts'
 import { enabledDefinitions } from './runtime-config.ts'
+import { statuszRoute } from './statusz.ts'
 import { traceRoute } from './trace.ts'
 
 const SAFE_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789'
@@ -240,6 +241,7 @@ async function openServer(options: ServerOptions, opened: (() => unknown)[]): Pr
         traceRoute,
         metricsRoute(families),
         metricsRoute(healthFigures.families, '/metrics/slis'),
+        statuszRoute(options.emulatedMinor, ['/healthz', '/livez', '/metrics', '/readyz', '/statusz', '/version']),
         ...openapiRoutes(new OpenAPIDocuments(registry)),
         ...oidcRoutes(
           {
