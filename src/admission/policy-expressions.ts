@@ -4,6 +4,7 @@
  * @see apiserver/pkg/admission/plugin/cel/activation.go; apiserver/pkg/admission/plugin/webhook/matchconditions/matcher.go
  * @module
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { aggregateErrors } from '../api/aggregate.ts'
 import type { MatchCondition } from '../api/types/admissionregistration/v1.ts'
 import type { Budget } from '../cel/budget.ts'
@@ -57,6 +58,25 @@ export function evaluate(compiled: Compiled, variables: Variables, budget: Budge
 
 const conditions = new WeakMap<readonly MatchCondition[], Promise<Compiled[]>>()
 
+/** What may be spent before others are served: a few milliseconds. */
+const TURN_COST = 50_000
+
+/** Others are served before the next expression when those before it have cost much. */
+export class Turns {
+  readonly #budget: Budget
+  #left: number
+  constructor(budget: Budget) {
+    this.#budget = budget
+    this.#left = budget.left
+  }
+  /** Undefined: there is no need to wait. */
+  next(): Promise<void> | undefined {
+    if (this.#left - this.#budget.left < TURN_COST) return undefined
+    this.#left = this.#budget.left
+    return nextTurn()
+  }
+}
+
 /** Whether all conditions hold: false when one does not, a text when it cannot be told. */
 export async function conditionsHold(of: readonly MatchCondition[], variables: Variables, budget: Budget): Promise<boolean | string> {
   if (of.length === 0) return true
@@ -67,7 +87,9 @@ export async function conditionsHold(of: readonly MatchCondition[], variables: V
   }
   const errors: string[] = []
   let held = true
+  const turns = new Turns(budget)
   for (const compiled of await compiling) {
+    await turns.next()
     try {
       const value = evaluate(compiled, variables, budget)
       if (value === false) held = false

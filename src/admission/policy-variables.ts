@@ -14,7 +14,7 @@ export interface NamedExpression {
   expression: Compiled
 }
 
-/** A variable is evaluated when it is first asked for, and paid for from the budget of whoever asks. */
+/** A variable is evaluated when it is first asked for, and paid for from the budget of whoever asks, but not from its limit. */
 export function withVariables(variables: readonly NamedExpression[], base: Variables, budget: () => Budget): Variables {
   if (variables.length === 0) return base
   const values = new Map<string, unknown>()
@@ -47,7 +47,7 @@ export function withVariables(variables: readonly NamedExpression[], base: Varia
   function evaluateVariable({ name, expression }: NamedExpression, names: Variables): unknown {
     if ('problem' in expression) throw new CelError(`composited variable "${name}" fails to compile: ${expression.problem}`)
     try {
-      return expression.evaluate(names, budget().spend)
+      return budget().runInside((spend) => expression.evaluate(names, spend))
     } catch (error) {
       if (!(error instanceof CelError) || error.fatal) throw error
       throw new CelError(`composited variable "${name}" fails to evaluate: ${error.message}`)

@@ -8,7 +8,7 @@ import type { ValidatingAdmissionPolicy } from '../api/types/admissionregistrati
 import { Budget, MATCH_CONDITIONS_BUDGET, POLICY_BUDGET } from '../cel/budget.ts'
 import type { Variables } from '../cel/scope.ts'
 import { typeName } from '../cel/values.ts'
-import { type Compiled, compileAll, conditionsHold, evaluate, OutOfBudget } from './policy-expressions.ts'
+import { type Compiled, compileAll, conditionsHold, evaluate, OutOfBudget, Turns } from './policy-expressions.ts'
 import { type NamedExpression, withVariables } from './policy-variables.ts'
 
 const MAX_MESSAGE_BYTES = 5 * 1024
@@ -81,7 +81,13 @@ export async function askPolicy(compiled: CompiledPolicy, base: Variables, param
   const budget = new Budget(POLICY_BUDGET)
   const names = withVariables(compiled.variables, withParams, () => budget)
   try {
-    const denials = validations.flatMap((validation, index) => validate(validation, index, names, { budget, ignoresFailures }) ?? [])
+    const denials: Denial[] = []
+    const turns = new Turns(budget)
+    for (const [index, validation] of validations.entries()) {
+      await turns.next()
+      const denial = validate(validation, index, names, { budget, ignoresFailures })
+      if (denial !== undefined) denials.push(denial)
+    }
     const annotationBudget = new Budget(POLICY_BUDGET)
     const annotationNames = withVariables(compiled.variables, withParams, () => annotationBudget)
     return { denials, ...annotate(auditAnnotations, annotationNames, { budget: annotationBudget, ignoresFailures }) }

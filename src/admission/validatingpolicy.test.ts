@@ -271,3 +271,67 @@ describe('a binding', () => {
     )
   })
 })
+
+describe('policies that cost too much', () => {
+  const loop = (count: number) => `lists.range(${count}).all(a, lists.range(${count}).all(b, a + b >= 0))`
+  const denied = (why: string) => `pods "web" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: ${why}`
+  const EXCEEDED = 'operation cancelled: actual cost limit exceeded'
+  const EXHAUSTED = 'validation failed due to running out of cost budget, no further validation rules will be run'
+
+  test.each<[string, Record<string, unknown>, string]>([
+    ['in one expression', validation(loop(1000)), `expression '${loop(1000)}' resulted in error: ${EXCEEDED}`],
+    ['in all of them', { validations: Array.from({ length: 60 }, () => ({ expression: loop(300) })) }, EXHAUSTED],
+    [
+      'in a variable',
+      { variables: [{ name: 'v', expression: loop(1000) }], ...validation('variables.v') },
+      `expression 'variables.v' resulted in error: composited variable "v" fails to evaluate: ${EXCEEDED}`,
+    ],
+    [
+      'in all variables',
+      {
+        variables: Array.from({ length: 60 }, (_, i) => ({ name: `v${i}`, expression: loop(300) })),
+        ...validation(Array.from({ length: 60 }, (_, i) => `variables.v${i}`).join(' && ')),
+      },
+      EXHAUSTED,
+    ],
+    [
+      'in a condition',
+      { matchConditions: [{ name: 'c', expression: loop(1000) }], ...validation('false') },
+      `expression '${loop(1000)}' resulted in error: ${EXCEEDED}`,
+    ],
+    [
+      'in all conditions',
+      { matchConditions: Array.from({ length: 30 }, (_, i) => ({ name: `c${i}`, expression: loop(300) })), ...validation('false') },
+      EXHAUSTED,
+    ],
+    [
+      'in an annotation',
+      { auditAnnotations: [{ key: 'a', valueExpression: `${loop(1000)} ? "a" : "b"` }] },
+      `expression '${loop(1000)} ? "a" : "b"' resulted in error: ${EXCEEDED}`,
+    ],
+    ['in the expression of a message', validation('false', { messageExpression: `${loop(1000)} ? "a" : "b"`, message: 'fixed' }), 'fixed'],
+  ])('%s refuse what they cannot judge', async (_, policy, why) => {
+    expect((await admit({ policy })).status?.message).toBe(denied(why))
+    if (why !== 'fixed') expect((await admit({ policy: { ...policy, failurePolicy: 'Ignore' } })).status).toBeUndefined()
+  })
+
+  test('let others be served meanwhile', async () => {
+    const policy = { validations: Array.from({ length: 60 }, () => ({ expression: loop(200) })) }
+    let turns = 0
+    let done = false
+    const serve = () => {
+      turns++
+      if (!done) setImmediate(serve)
+    }
+    setImmediate(serve)
+    await admit({ policy })
+    done = true
+    expect(turns).toBeGreaterThan(20)
+  })
+
+  test('a pattern that makes backtracking engines hang is linear', async () => {
+    const object = { kind: 'Pod', apiVersion: 'v1', metadata: { name: 'web', annotations: { a: `${'a'.repeat(20_000)}!` } } }
+    const policy = validation('!object.metadata.annotations["a"].matches("(a+)+$")')
+    expect((await admit({ policy, object })).status).toBeUndefined()
+  })
+})

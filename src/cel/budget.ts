@@ -23,17 +23,22 @@ export const PER_PARSED = 10
 /** The cost of a part of a moment in a zone of the world. */
 export const PER_ZONED = 50
 
+const EXCEEDED = 'operation cancelled: actual cost limit exceeded'
+
 export class Budget {
   /** Units left to those who come after. */
   left: number
+  /** Of the expression that is evaluated now. */
   #call = 0
+  /** Spent by what it has evaluated meanwhile, and not yet taken from what is left. */
+  #meanwhile = 0
   readonly spend: (cost: number) => void
 
   constructor(units: number) {
     this.left = units
     this.spend = (cost) => {
       this.#call -= cost
-      if (this.#call < 0) throw new CelError('operation cancelled: actual cost limit exceeded', true)
+      if (this.#call < 0) throw new CelError(EXCEEDED, true)
     }
   }
 
@@ -41,10 +46,30 @@ export class Budget {
   run<T>(evaluate: (spend: (cost: number) => void) => T): T {
     const limit = Math.min(this.left, PER_CALL_LIMIT)
     this.#call = limit
+    this.#meanwhile = 0
     try {
       return evaluate(this.spend)
     } finally {
-      this.left -= limit - Math.max(this.#call, 0)
+      this.left -= limit - Math.max(this.#call, 0) + this.#meanwhile
+    }
+  }
+
+  /**
+   * Runs an expression that another one waits for, with a limit of its own. Throws a CelError, which the other may do without, when it costs
+   * too much; a fatal one when nothing is left for anybody.
+   */
+  runInside<T>(evaluate: (spend: (cost: number) => void) => T): T {
+    const outer = this.#call
+    const rest = this.left - this.#meanwhile
+    const limit = Math.min(rest, PER_CALL_LIMIT)
+    this.#call = limit
+    try {
+      return evaluate(this.spend)
+    } catch (error) {
+      throw error instanceof CelError && error.fatal && rest > limit ? new CelError(error.message) : error
+    } finally {
+      this.#meanwhile += limit - Math.max(this.#call, 0)
+      this.#call = outer
     }
   }
 
