@@ -121,6 +121,32 @@ describe('checkEscalation()', () => {
       expect(await of(group)).toMatchObject({ code: 403 })
   })
 
+  test.each([
+    [{ apiGroup: GROUP, kind: 'ClusterRole', name: '' }, 400, 'Name parameter required.'],
+    [{ apiGroup: GROUP, kind: 'ClusterRole', name: 'a/b' }, 400, `Name parameter invalid: "a/b": may not contain '/'`],
+    [{ apiGroup: GROUP, kind: 'Role', name: '..' }, 400, `Name parameter invalid: "..": may not be '..'`],
+    [{ apiGroup: 'other', kind: 'ClusterRole', name: 'cluster-admin' }, 403, 'not currently held'],
+  ])('refuses %j of a binder of cluster-admin as kube-apiserver does', async (roleRef, code, message) => {
+    const { world } = worldOf([
+      ...fresh(),
+      {
+        kind: 'ClusterRole',
+        metadata: { name: 'binder' },
+        rules: [{ verbs: ['bind'], apiGroups: [GROUP], resources: ['clusterroles'], resourceNames: ['cluster-admin'] }],
+      },
+      {
+        kind: 'ClusterRoleBinding',
+        metadata: { name: 'binder' },
+        roleRef: { kind: 'ClusterRole', name: 'binder' },
+        subjects: [{ kind: 'User', name: 'jane' }],
+      },
+    ])
+    const write = writeBy(world, 'jane', [], 'dev', 'a')
+    expect(await refusal(checkEscalation('rolebindings', admin, undefined, write))).toBeUndefined()
+    const refused = await refusal(checkEscalation('rolebindings', { ...admin, roleRef }, undefined, write))
+    expect(refused).toMatchObject({ code, message: expect.stringContaining(message) })
+  })
+
   test('tells which of the writer own roles could not be resolved', async () => {
     const { index, world } = worldOf([])
     index.setBinding('', 'dangling', { roleRef: { kind: 'ClusterRole', name: 'gone' }, subjects: [{ kind: 'User', name: 'jane' }] })

@@ -5,6 +5,7 @@
  * @module
  */
 import { aggregateErrors } from '../../api/aggregate.ts'
+import { pathSegmentErrors } from '../../api/names.ts'
 import type { KubeObject } from '../../api/object.ts'
 import { semanticEqual } from '../../api/semantic-equal.ts'
 import { badRequest, failure, forbidden, notFound, quote } from '../../api/status.ts'
@@ -58,9 +59,10 @@ async function checkBinding(
   write: Write,
 ): Promise<void> {
   if (changesOnlyOwnership(binding, old)) return
-  const { kind = '', name = '' } = binding.roleRef ?? {}
+  // Whether the group is the right one, validation tells; until then a right to bind is one in the group that was named.
+  const { apiGroup = GROUP, kind = '', name = '' } = binding.roleRef ?? {}
   const role = kind === 'ClusterRole' ? 'clusterroles' : kind === 'Role' ? 'roles' : undefined
-  if (role !== undefined && (await allowed(write, 'bind', role, name))) return
+  if (role !== undefined && (await allowed(write, 'bind', role, name, apiGroup))) return
   confirmNoEscalation({ group: GROUP, resource }, binding.metadata?.name ?? '', rulesOf(resource, role, kind, name, write), write)
 }
 
@@ -68,17 +70,20 @@ async function checkBinding(
 function rulesOf(resource: string, role: 'roles' | 'clusterroles' | undefined, kind: string, name: string, write: Write): PolicyRule[] {
   if (role === undefined) throw failure(500, '', `unsupported role reference kind: ${quote(kind)}`)
   if (role === 'roles' && write.namespace === '') throw badRequest('Namespace parameter required.')
+  if (name === '') throw badRequest('Name parameter required.')
+  const wrong = pathSegmentErrors(name)
+  if (wrong.length > 0) throw badRequest(`Name parameter invalid: ${quote(name)}: ${wrong.join(';')}`)
   const rules = write.world.rbac?.roleRules(role === 'roles' ? write.namespace : '', name)
   if (rules === undefined) throw notFound({ group: GROUP, resource }, name)
   return rules
 }
 
-async function allowed(write: Write, verb: 'escalate' | 'bind', resource: string, name: string): Promise<boolean> {
+async function allowed(write: Write, verb: 'escalate' | 'bind', resource: string, name: string, apiGroup = GROUP): Promise<boolean> {
   const { decision } = await write.world.authorizer.authorize({
     user: write.user,
     verb,
     isResource: true,
-    apiGroup: GROUP,
+    apiGroup,
     apiVersion: '*',
     resource,
     subresource: '',
