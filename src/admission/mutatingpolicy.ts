@@ -21,7 +21,7 @@ import { type ActivationDeps, activation } from './policy-activation.ts'
 import { conditionsHold } from './policy-expressions.ts'
 import { type FollowedPolicy, followPolicies } from './policy-following.ts'
 import { isExemptFromPolicies, matchCriteria } from './policy-matching.ts'
-import { checkNamespace, paramsOf } from './policy-params.ts'
+import { checkNamespace, checkParamKind, paramsOf } from './policy-params.ts'
 import { replaceContents } from './replace-contents.ts'
 import { resourceOf } from './webhook-matching.ts'
 import type { ResourceName } from './webhook-objects.ts'
@@ -98,6 +98,7 @@ function invocationsOf(followed: Followed, request: AdmissionRequest, deps: Acti
   let name: ResourceName | undefined
   try {
     name = matchCriteria(followed.criteria, request, deps)
+    if (name !== undefined) checkParamKind(policy.spec?.paramKind, deps)
   } catch (error) {
     misconfigured(error)
     return []

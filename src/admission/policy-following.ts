@@ -59,12 +59,13 @@ export function followPolicies<P extends Policy, B extends Binding, C>(
     return known
   }
   return () => {
-    all ??= [...policies.keys()].sort(byteOrder).flatMap((name): FollowedPolicy<P, B, C>[] => {
+    if (all !== undefined) return all
+    const bound = Map.groupBy(bindings.values(), ({ binding }) => binding.spec?.policyName ?? '')
+    all = [...policies.keys()].sort(byteOrder).flatMap((name): FollowedPolicy<P, B, C>[] => {
       const policy = policies.get(name) as P // one of its keys
-      const bound = [...bindings.values()].filter(({ binding }) => binding.spec?.policyName === name)
-      if (bound.length === 0) return []
-      bound.sort((a, b) => byteOrder(a.name, b.name))
-      return [{ name, policy, criteria: criteriaOf(policy.spec?.matchConstraints), bindings: bound, compiled: () => compiledOnce(policy) }]
+      const own = bound.get(name)?.sort((a, b) => byteOrder(a.name, b.name))
+      if (own === undefined) return []
+      return [{ name, policy, criteria: criteriaOf(policy.spec?.matchConstraints), bindings: own, compiled: () => compiledOnce(policy) }]
     })
     return all
   }

@@ -10,6 +10,7 @@ import { notFound } from '../api/status.ts'
 import type { ParamKind, ParamRef } from '../api/types/admissionregistration/v1.ts'
 import type { AdmissionRequest } from './admission.ts'
 import type { ActivationDeps } from './policy-activation.ts'
+import type { ObjectInterfaces, ParameterSource } from './webhook-objects.ts'
 
 /** One null without parameters. Throws what is wrong with the configuration. */
 export function paramsOf(
@@ -19,9 +20,7 @@ export function paramsOf(
   { objects }: ActivationDeps,
 ): readonly (KubeObject | null)[] {
   if (kind === undefined || ref === undefined) return [null]
-  const source = objects.parameters(kind.apiVersion ?? '', kind.kind ?? '')
-  if (source === undefined)
-    throw new Error(`failed to find resource referenced by paramKind: '${kindText(kind.apiVersion ?? '', kind.kind ?? '')}'`)
+  const source = parameterSource(kind, objects)
   if (!source.namespaced && (ref.namespace ?? '') !== '')
     throw new Error('paramRef.namespace must not be provided for a cluster-scoped `paramKind`')
   const namespace = source.namespaced ? ref.namespace || request.namespace : ''
@@ -39,6 +38,17 @@ export function paramsOf(
     throw new Error('no params found for policy binding with `Deny` parameterNotFoundAction')
   }
   return found
+}
+
+/** A policy whose parameters are of a kind that nobody serves is wrong whatever its bindings are. */
+export function checkParamKind(kind: ParamKind | undefined, { objects }: ActivationDeps): void {
+  if (kind !== undefined) parameterSource(kind, objects)
+}
+
+function parameterSource({ apiVersion = '', kind = '' }: ParamKind, objects: ObjectInterfaces): ParameterSource {
+  const source = objects.parameters(apiVersion, kind)
+  if (source === undefined) throw new Error(`failed to find resource referenced by paramKind: '${kindText(apiVersion, kind)}'`)
+  return source
 }
 
 function kindText(apiVersion: string, kind: string): string {

@@ -253,22 +253,25 @@ describe('a binding', () => {
     expect((await admit({ policy, params, binding: { paramRef: { selector: { matchLabels: { of: 'q' } } } } })).status).toBeUndefined()
   })
 
-  test.each<[string, Setting, string]>([
-    [
-      'finds none',
-      { policy, binding: { paramRef: { name: 'x', parameterNotFoundAction: 'Deny' } } },
-      'no params found for policy binding with `Deny` parameterNotFoundAction',
-    ],
-    [
-      'names an unknown kind',
-      { policy: { ...policy, paramKind: { apiVersion: 'x/v1', kind: 'Y' } }, binding: { paramRef: { name: 'x' } } },
-      "failed to find resource referenced by paramKind: 'x/v1, Kind=Y'",
-    ],
-  ])('that %s is an error of the configuration', async (_, setting, message) => {
-    const { status } = await admit(setting)
+  const REFUSED = `pods "web" is forbidden: ValidatingAdmissionPolicy 'p'`
+
+  test('that finds none is an error of the configuration', async () => {
+    const { status } = await admit({ policy, binding: { paramRef: { name: 'x', parameterNotFoundAction: 'Deny' } } })
     expect(status?.message).toBe(
-      `pods "web" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: failed to configure binding: ${message}`,
+      `${REFUSED} with binding 'b' denied request: failed to configure binding: no params found for policy binding with \`Deny\` parameterNotFoundAction`,
     )
+  })
+
+  test.each<[string, Record<string, unknown>]>([
+    ['that binds it', { paramRef: { name: 'x' } }],
+    ['that names no parameter', {}],
+    ['that does not concern the request', { matchResources: { objectSelector: { matchLabels: { app: 'other' } } } }],
+  ])('of a kind that is not served refuses whatever it is about, with a binding %s', async (_, binding) => {
+    const unserved = { ...policy, paramKind: { apiVersion: 'x/v1', kind: 'Y' } }
+    expect((await admit({ policy: unserved, binding })).status?.message).toBe(
+      `${REFUSED} denied request: failed to configure policy: failed to find resource referenced by paramKind: 'x/v1, Kind=Y'`,
+    )
+    expect((await admit({ policy: { ...unserved, failurePolicy: 'Ignore' }, binding })).status).toBeUndefined()
   })
 })
 

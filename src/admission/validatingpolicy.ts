@@ -13,7 +13,7 @@ import { admissionForbidden } from './chain.ts'
 import { type ActivationDeps, activation } from './policy-activation.ts'
 import { type BoundPolicy, type FollowedPolicy, followPolicies } from './policy-following.ts'
 import { isExemptFromPolicies, matchCriteria } from './policy-matching.ts'
-import { checkNamespace, paramsOf } from './policy-params.ts'
+import { checkNamespace, checkParamKind, paramsOf } from './policy-params.ts'
 import { askPolicy, type CompiledPolicy, compilePolicy, type Findings } from './validatingpolicy-compiled.ts'
 
 const FAILURE_ANNOTATION = 'validation.policy.admission.k8s.io/validation_failure'
@@ -59,6 +59,7 @@ async function askOne(followed: Followed, request: AdmissionRequest, deps: Activ
   let shownAs: ReturnType<typeof matchCriteria>
   try {
     shownAs = matchCriteria(followed.criteria, request, deps)
+    if (shownAs !== undefined) checkParamKind(policy.spec?.paramKind, deps)
   } catch (error) {
     return misconfigured(error)
   }
