@@ -18,6 +18,7 @@ import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
 import { admissionForbidden } from './chain.ts'
 import { type CompiledMutations, compileMutations, mutated } from './mutatingpolicy-compiled.ts'
 import { type ActivationDeps, activation } from './policy-activation.ts'
+import { errorTypeOf } from './policy-checks.ts'
 import { conditionsHold } from './policy-expressions.ts'
 import { type FollowedPolicy, followPolicies } from './policy-following.ts'
 import { isExemptFromPolicies, matchCriteria } from './policy-matching.ts'
@@ -176,6 +177,11 @@ async function applyOne(
   for (const mutation of compiled.mutations) {
     const { object } = request
     if (object === undefined) break
+    const startedMs = performance.now()
+    const count = (message?: string) => {
+      const seconds = (performance.now() - startedMs) / 1000
+      deps.checked?.('mutating', { policy: policyName, binding, errorType: errorTypeOf(message), seconds })
+    }
     try {
       const own: ResourceName = { resource: resourceOf(request), kind: request.kind }
       const before = deps.objects.convert(object, own, name)
@@ -183,7 +189,9 @@ async function applyOne(
       changed ||= !semanticEqual(before, after)
       replaceContents(object, deps.objects.convert(after, name, own))
       applied = true
+      count()
     } catch (error) {
+      count(error instanceof Error ? error.message : '')
       if (error instanceof StatusError || !(error instanceof Error)) throw error
       failed(error.message)
     }

@@ -13,6 +13,7 @@ import type { Cache } from '../cache/cache.ts'
 import { type Check, celAuthorizer, type Question } from '../cel/authorizer.ts'
 import type { Variables } from '../cel/scope.ts'
 import type { AdmissionRequest } from './admission.ts'
+import type { PolicyCheck } from './policy-checks.ts'
 import { resourceOf } from './webhook-matching.ts'
 import type { ObjectInterfaces, ResourceName } from './webhook-objects.ts'
 
@@ -20,6 +21,8 @@ export interface ActivationDeps {
   cache: Cache
   objects: ObjectInterfaces
   authorizer: Authorizer
+  /** Counts what policies say. */
+  checked?(plugin: 'validating' | 'mutating', check: PolicyCheck): void
 }
 
 /** Names of the language above a request; everything is made when it is first asked for. */

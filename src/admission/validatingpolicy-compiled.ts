@@ -34,10 +34,14 @@ export interface Denial {
   message: string
   /** `''`: the evaluation failed. */
   reason: string
+  /** How long it took to find out. */
+  seconds: number
 }
 
 export interface Findings {
   denials: readonly Denial[]
+  /** What could not be told, where failures do not count. */
+  ignored: readonly Denial[]
   /** Annotations by key. */
   published: readonly { key: string; value: string }[]
   /** Annotations that could not be made, where failures count. */
@@ -68,29 +72,29 @@ export async function compilePolicy(policy: ValidatingAdmissionPolicy): Promise<
 /** @param params the parameter, null without one */
 export async function askPolicy(compiled: CompiledPolicy, base: Variables, params: unknown): Promise<Findings> {
   const { policy, ignoresFailures, validations, auditAnnotations } = compiled
-  const failed = (message: string): Findings => ({
-    denials: ignoresFailures ? [] : [{ index: 0, message, reason: '' }],
-    published: [],
-    failedAnnotations: [],
-  })
+  const failed = (message: string): Findings => {
+    const failure = [{ index: 0, message, reason: '', seconds: 0 }]
+    return { denials: ignoresFailures ? [] : failure, ignored: ignoresFailures ? failure : [], published: [], failedAnnotations: [] }
+  }
   const withParams: Variables = (name) => (name === 'params' && policy.spec?.paramKind !== undefined ? params : base(name))
   const held = await conditionsHold(policy.spec?.matchConditions ?? [], withParams, new Budget(MATCH_CONDITIONS_BUDGET))
-  if (held === false) return { denials: [], published: [], failedAnnotations: [] }
+  if (held === false) return { denials: [], ignored: [], published: [], failedAnnotations: [] }
   if (held !== true) return failed(held)
 
   const budget = new Budget(POLICY_BUDGET)
   const names = withVariables(compiled.variables, withParams, () => budget)
   try {
     const denials: Denial[] = []
+    const ignored: Denial[] = []
     const turns = new Turns(budget)
     for (const [index, validation] of validations.entries()) {
       await turns.next()
-      const denial = validate(validation, index, names, { budget, ignoresFailures })
-      if (denial !== undefined) denials.push(denial)
+      const denial = validate(validation, index, names, budget)
+      if (denial !== undefined) (denial.failed && ignoresFailures ? ignored : denials).push(denial)
     }
     const annotationBudget = new Budget(POLICY_BUDGET)
     const annotationNames = withVariables(compiled.variables, withParams, () => annotationBudget)
-    return { denials, ...annotate(auditAnnotations, annotationNames, { budget: annotationBudget, ignoresFailures }) }
+    return { denials, ignored, ...annotate(auditAnnotations, annotationNames, { budget: annotationBudget, ignoresFailures }) }
   } catch (error) {
     if (error instanceof OutOfBudget) return failed(error.message)
     throw error
@@ -106,17 +110,20 @@ function validate(
   validation: CompiledValidation,
   index: number,
   names: Variables,
-  { budget, ignoresFailures }: Setting,
-): Denial | undefined {
+  budget: Budget,
+): (Denial & { failed: boolean }) | undefined {
+  const startedMs = performance.now()
+  const seconds = () => (performance.now() - startedMs) / 1000
   let value: unknown
   try {
     value = evaluate(validation.expression, names, budget)
   } catch (error) {
     if (error instanceof OutOfBudget) throw error
-    return ignoresFailures ? undefined : { index, message: (error as Error).message, reason: '' }
+    return { index, message: (error as Error).message, reason: '', seconds: seconds(), failed: true }
   }
   if (value === true) return undefined
-  return { index, message: messageOf(validation, names, budget), reason: validation.reason }
+  const elapsed = seconds()
+  return { index, message: messageOf(validation, names, budget), reason: validation.reason, seconds: elapsed, failed: false }
 }
 
 /** What the expression for it says, when that is one line of text; else the fixed text; else the expression. */

@@ -3,6 +3,7 @@ import { type KubeObject, metaOf } from '../api/object.ts'
 import { isStatusError, type Status } from '../api/status.ts'
 import { layoutCodec } from '../cache/layout.ts'
 import type { AdmissionRequest } from './admission.ts'
+import type { PolicyCheck } from './policy-checks.ts'
 import { authorizerThat, openWorld, type TestWorld } from './testdata.ts'
 import { validatingAdmissionPolicy } from './validatingpolicy.ts'
 import type { ObjectInterfaces } from './webhook-objects.ts'
@@ -26,6 +27,8 @@ interface Outcome {
   status: Status | undefined
   warnings: string[]
   annotations: Record<string, string>
+  /** What was counted: `deny invalid_error`. */
+  checks: string[]
 }
 
 async function admit({ policy = {}, binding = {}, params = [], object, request: change = {} }: Setting): Promise<Outcome> {
@@ -52,7 +55,9 @@ async function admit({ policy = {}, binding = {}, params = [], object, request: 
         : undefined,
   }
   const authorizer = authorizerThat((verb) => verb === 'get')
-  const plugin = validatingAdmissionPolicy({ cache: world.cache, objects, authorizer })
+  const checks: string[] = []
+  const checked = (_: string, { action, errorType }: PolicyCheck) => checks.push(`${action} ${errorType}`)
+  const plugin = validatingAdmissionPolicy({ cache: world.cache, objects, authorizer, checked })
   const warnings: string[] = []
   const annotations: Record<string, string> = {}
   const request: AdmissionRequest = {
@@ -87,7 +92,7 @@ async function admit({ policy = {}, binding = {}, params = [], object, request: 
     if (!isStatusError(error)) throw error
     status = error.status
   }
-  return { status, warnings, annotations }
+  return { status, warnings, annotations, checks }
 }
 
 const validation = (expression: string, more: object = {}) => ({ validations: [{ expression, ...more }] })
@@ -217,6 +222,7 @@ describe('a policy', () => {
     expect(await admit({ policy: { auditAnnotations } })).toEqual({
       status: undefined,
       warnings: [],
+      checks: [],
       annotations: { 'p/account': 'is default' },
     })
     const wrong = [{ key: 'account', valueExpression: '1' }]
@@ -316,6 +322,20 @@ describe('policies that cost too much', () => {
   ])('%s refuse what they cannot judge', async (_, policy, why) => {
     expect((await admit({ policy })).status?.message).toBe(denied(why))
     if (why !== 'fixed') expect((await admit({ policy: { ...policy, failurePolicy: 'Ignore' } })).status).toBeUndefined()
+  })
+
+  test('are counted by what went wrong and what came of it', async () => {
+    const broken = validation('object.nothing')
+    expect((await admit({ policy: broken })).checks).toEqual(['deny invalid_error'])
+    expect((await admit({ policy: { failurePolicy: 'Ignore', ...broken } })).checks).toEqual(['allow invalid_error'])
+    expect((await admit({ policy: broken, binding: { validationActions: ['Audit', 'Warn'] } })).checks).toEqual([
+      'audit invalid_error',
+      'warn invalid_error',
+    ])
+    const costly = { validations: Array.from({ length: 60 }, () => ({ expression: loop(300) })) }
+    expect((await admit({ policy: costly })).checks).toEqual(['deny out_of_budget'])
+    expect((await admit({ policy: validation('object.') })).checks).toEqual(['deny compile_error'])
+    expect((await admit({ policy: validation('true') })).checks).toEqual([])
   })
 
   test('let others be served meanwhile', async () => {

@@ -11,6 +11,7 @@ import type { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
 import { admissionForbidden } from './chain.ts'
 import { type ActivationDeps, activation } from './policy-activation.ts'
+import { errorTypeOf, type PolicyCheck } from './policy-checks.ts'
 import { type BoundPolicy, type FollowedPolicy, followPolicies } from './policy-following.ts'
 import { isExemptFromPolicies, matchCriteria } from './policy-matching.ts'
 import { checkNamespace, checkParamKind, paramsOf } from './policy-params.ts'
@@ -78,7 +79,7 @@ async function askOne(followed: Followed, request: AdmissionRequest, deps: Activ
     if (params.length > 0) checkNamespace(request, deps)
     for (const param of params) {
       const findings = await askPolicy(await followed.compiled(), variables, param)
-      take(findings, followed, bound, request, { denied, annotations })
+      take(findings, followed, bound, request, { denied, annotations, checked: deps.checked })
       // Others are served between two evaluations.
       await nextTurn()
     }
@@ -87,14 +88,18 @@ async function askOne(followed: Followed, request: AdmissionRequest, deps: Activ
 }
 
 function take(
-  { denials, published, failedAnnotations }: Findings,
+  { denials, ignored, published, failedAnnotations }: Findings,
   { name }: Followed,
   { name: binding, binding: { spec } }: Bound,
   request: AdmissionRequest,
-  { denied, annotations }: { denied: Denied[]; annotations: Map<string, Set<string>> },
+  { denied, annotations, checked }: { denied: Denied[]; annotations: Map<string, Set<string>>; checked: ActivationDeps['checked'] },
 ): void {
   const actions = spec?.validationActions ?? []
-  for (const { index, message, reason } of denials) {
+  const count = (action: NonNullable<PolicyCheck['action']>, message: string, seconds: number) =>
+    checked?.('validating', { policy: name, binding, errorType: errorTypeOf(message), action, seconds })
+  for (const { message, seconds } of ignored) count('allow', message, seconds)
+  for (const { index, message, reason, seconds } of denials) {
+    for (const action of actions) count(action.toLowerCase() as 'deny', message, seconds)
     if (actions.includes('Deny')) denied.push({ policy: name, binding, message, reason })
     if (actions.includes('Audit')) {
       request.annotate(
@@ -109,7 +114,10 @@ function take(
     const values = annotations.get(key) ?? new Set()
     annotations.set(key, values.add(Buffer.from(value).subarray(0, MAX_ANNOTATION_BYTES).toString()))
   }
-  for (const message of failedAnnotations) denied.push({ policy: name, binding, message, reason: '' })
+  for (const message of failedAnnotations) {
+    denied.push({ policy: name, binding, message, reason: '' })
+    count('deny', message, 0)
+  }
 }
 
 function refusal({ policy, binding, message, reason }: Denied, request: AdmissionRequest): StatusError {

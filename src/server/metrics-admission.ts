@@ -5,6 +5,7 @@
  * @module
  */
 import type { AdmissionPlugin, AdmissionRequest } from '../admission/admission.ts'
+import type { PolicyCheck } from '../admission/policy-checks.ts'
 import type { AdmissionRunner } from '../registry/verbs/context.ts'
 import type { Families, HistogramCell, HistogramFamily } from './metrics-families.ts'
 
@@ -50,6 +51,29 @@ export class AdmissionMetrics {
       admit: time('admit', (request) => chain.admit(request), cell),
       validate: time('validate', (request) => chain.validate(request), cell),
     }
+  }
+}
+
+/** Bounds of the time in one expression. @see apiserver/pkg/admission/plugin/policy/validating/metrics/metrics.go */
+const CHECK_BUCKETS = [0.0000005, 0.001, 0.01, 0.1, 1]
+
+/** Counts what policies say. */
+export function policyChecks(families: Families): (plugin: 'validating' | 'mutating', check: PolicyCheck) => void {
+  const of = (plugin: 'validating' | 'mutating', labels: readonly string[]) => ({
+    total: families.counter(`apiserver_${plugin}_admission_policy_check_total`, 'Checks by a policy.', labels),
+    seconds: families.histogram(
+      `apiserver_${plugin}_admission_policy_check_duration_seconds`,
+      'Time in one expression.',
+      labels,
+      CHECK_BUCKETS,
+    ),
+  })
+  const labels = ['error_type', 'policy', 'policy_binding']
+  const plugins = { validating: of('validating', ['enforcement_action', ...labels]), mutating: of('mutating', labels) }
+  return (plugin, { policy, binding, errorType, action, seconds }) => {
+    const values = [...(action === undefined ? [] : [action]), errorType, policy, binding]
+    plugins[plugin].total.cell(...values).value++
+    plugins[plugin].seconds.cell(...values).observe(seconds)
   }
 }
 

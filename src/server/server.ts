@@ -67,7 +67,7 @@ import { listen } from './listener.ts'
 import { localClients } from './local-client.ts'
 import { LongRunning } from './long-running.ts'
 import { metricsRoute, readOffMetrics, ServerMetrics } from './metrics.ts'
-import { AdmissionMetrics } from './metrics-admission.ts'
+import { AdmissionMetrics, policyChecks } from './metrics-admission.ts'
 import { Families } from './metrics-families.ts'
 import { healthMetrics } from './metrics-health.ts'
 import { impersonationMetrics } from './metrics-impersonation.ts'
@@ -185,6 +185,7 @@ async function openServer(options: ServerOptions, opened: (() => unknown)[]): Pr
     authorizer: world.authorizer,
     client: webhooks,
     newUid: world.newUid,
+    checked: policyChecks(families),
     failedOpen: (webhook, err) => log.warn({ webhook, err }, 'admission webhook failed, its policy is to go on'),
   }
   const admissionMetrics = new AdmissionMetrics(families)
