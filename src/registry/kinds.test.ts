@@ -35,6 +35,31 @@ describe('an ExternalName service', () => {
 })
 
 describe('addresses of services', () => {
+  test('come from another range once that of the flag is closed', async () => {
+    const { access } = await registry()
+    const range = (name: string, cidr: string) =>
+      access.create('networking.k8s.io/v1/servicecidrs', {
+        apiVersion: 'networking.k8s.io/v1',
+        kind: 'ServiceCIDR',
+        metadata: { name },
+        spec: { cidrs: [cidr] },
+      } as KubeObject)
+    await range('kubernetes', '10.0.0.0/24')
+    await range('more', '10.7.0.0/24')
+    expect(clusterIP(await access.create('v1/services', service('a')))).toMatch(/^10\.0\.0\./)
+    await access.update(
+      'networking.k8s.io/v1/servicecidrs',
+      { namespace: '', name: 'kubernetes' },
+      (object) => {
+        object['status'] = {
+          conditions: [{ type: 'Ready', status: 'False', reason: 'Terminating', message: '', lastTransitionTime: '2026-01-01T00:00:00Z' }],
+        }
+      },
+      { subresource: 'status' },
+    )
+    expect(clusterIP(await access.create('v1/services', service('b')))).toMatch(/^10\.7\.0\./)
+  })
+
   test('come from a range of any size', async () => {
     const { access } = await registry({ serviceClusterIPRanges: ['2001:db8::/64'] })
     const made = await Promise.all(['a', 'b', 'c'].map((name) => access.create('v1/services', service(name))))

@@ -237,15 +237,19 @@ function networkAddress(world: World, family: Family): string | undefined {
   return range === undefined ? undefined : formatIP({ family: range.family, value: range.base })
 }
 
-/** The flag's ranges, and those of every ServiceCIDR that is ready. */
+/**
+ * The ranges of every ServiceCIDR that takes new addresses, after those of the flag that no ServiceCIDR names yet.
+ *
+ * @see pkg/registry/core/service/ipallocator/cidrallocator.go, isReady
+ */
 function rangesOf(world: World, family: Family): CIDR[] {
   const texts = new Set(world.features.serviceClusterIPRanges)
-  const objects = world.cache.resource(SERVICE_CIDRS)?.snapshot().scan('') ?? []
-  for (const { object } of objects) {
-    const { spec, status, metadata } = object as ServiceCIDR
-    const ready = (status?.conditions ?? []).some((condition) => condition.type === 'Ready' && condition.status === 'True')
-    if (ready && metadata?.deletionTimestamp === undefined) for (const cidr of spec?.cidrs ?? []) texts.add(cidr)
-  }
+  const objects = [...(world.cache.resource(SERVICE_CIDRS)?.snapshot().scan('') ?? [])].map(({ object }) => object as ServiceCIDR)
+  const isOpen = ({ metadata, status }: ServiceCIDR) =>
+    // Without a condition nobody looks after it, and it counts.
+    metadata?.deletionTimestamp === undefined && status?.conditions?.find(({ type }) => type === 'Ready')?.status !== 'False'
+  for (const one of objects) if (!isOpen(one)) for (const cidr of one.spec?.cidrs ?? []) texts.delete(cidr)
+  for (const one of objects) if (isOpen(one)) for (const cidr of one.spec?.cidrs ?? []) texts.add(cidr)
   const wanted = family === 'IPv4' ? 4 : 6
   return [...texts].flatMap((text) => {
     const range = parseCIDR(text)
