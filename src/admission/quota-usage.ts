@@ -16,6 +16,7 @@ import type {
   ScopedResourceSelectorRequirement,
   Service,
 } from '../api/types/core/v1.ts'
+import type { ResourceClaim } from '../api/types/resource/v1.ts'
 
 const ONE: Quantity = { unscaled: 1n, scale: 0, format: 'DecimalSI' }
 export const ZERO: Quantity = { unscaled: 0n, scale: 0, format: 'DecimalSI' }
@@ -53,6 +54,7 @@ export function quotaEvaluator(of: GroupResource): QuotaEvaluator | undefined {
   if (name === 'pods') return podEvaluator
   if (name === 'services') return serviceEvaluator
   if (name === 'persistentvolumeclaims') return claimEvaluator
+  if (name === 'resourceclaims.resource.k8s.io') return resourceClaimEvaluator
   return countEvaluator(ALIASES.has(name) ? [`count/${name}`, name] : [`count/${name}`])
 }
 
@@ -289,6 +291,32 @@ const claimEvaluator: QuotaEvaluator = {
       status?.modifyVolumeStatus?.targetVolumeAttributesClassName,
     ])
   },
+}
+
+const DEVICES_SUFFIX = '.deviceclass.resource.k8s.io/devices'
+const RESOURCE_CLAIMS = 'count/resourceclaims.resource.k8s.io'
+/** An allocation has no more devices. */
+const ALL_DEVICES = 32
+
+const resourceClaimEvaluator: QuotaEvaluator = {
+  usage(object) {
+    const usage: Quantities = new Map([[RESOURCE_CLAIMS, ONE]])
+    const devices = new Map<string, number>()
+    for (const { exactly, firstAvailable = [] } of (object as ResourceClaim).spec?.devices?.requests ?? []) {
+      // Of alternatives the most that each class may have to give.
+      const most = new Map<string, number>()
+      for (const one of firstAvailable.length > 0 ? firstAvailable : exactly === undefined ? [] : [exactly]) {
+        const { deviceClassName = '', allocationMode, count = 0 } = one
+        const wanted = allocationMode === 'All' ? ALL_DEVICES : allocationMode === 'ExactCount' ? Number(count) : 0
+        most.set(deviceClassName, Math.max(most.get(deviceClassName) ?? 0, wanted))
+      }
+      for (const [name, wanted] of most) devices.set(name, (devices.get(name) ?? 0) + wanted)
+    }
+    for (const [name, wanted] of devices) usage.set(name + DEVICES_SUFFIX, { ...ONE, unscaled: BigInt(wanted) })
+    return usage
+  },
+  matchingNames: (names) => names.filter((name) => name === RESOURCE_CLAIMS || name.endsWith(DEVICES_SUFFIX)),
+  matchesScope: () => false,
 }
 
 function wholeBytes(quantity: Quantity): Quantity {

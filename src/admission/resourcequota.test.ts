@@ -152,6 +152,21 @@ describe('quotaEvaluator()', () => {
     })
   })
 
+  test('counts the devices that a resource claim may take, by class', () => {
+    const exact = (deviceClassName: string, count: number) => ({ deviceClassName, allocationMode: 'ExactCount', count })
+    const requests = [
+      { name: 'a', exactly: exact('gold', 2) },
+      { name: 'b', exactly: { deviceClassName: 'silver', allocationMode: 'All' } },
+      { name: 'c', firstAvailable: [exact('gold', 1), exact('gold', 3), exact('tin', 1)] },
+    ]
+    expect(usage('resourceclaims', { spec: { devices: { requests } } }, 'resource.k8s.io')).toEqual({
+      'count/resourceclaims.resource.k8s.io': 1,
+      'gold.deviceclass.resource.k8s.io/devices': 5,
+      'silver.deviceclass.resource.k8s.io/devices': 32,
+      'tin.deviceclass.resource.k8s.io/devices': 1,
+    })
+  })
+
   test('counts old kinds under both names, others under one, and events not at all', () => {
     expect(usage('secrets', {})).toEqual({ 'count/secrets': 1, secrets: 1 })
     expect(usage('deployments', {}, 'apps')).toEqual({ 'count/deployments.apps': 1 })

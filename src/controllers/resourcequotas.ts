@@ -6,7 +6,7 @@
  * @module
  */
 import { type QuotaEvaluator, quotaEvaluator, quotaScopes, ZERO } from '../admission/quota-usage.ts'
-import type { KubeObject } from '../api/object.ts'
+import { groupResourceName, type KubeObject } from '../api/object.ts'
 import { addTo, parseQuantities, type Quantities } from '../api/pod-resources.ts'
 import { compareQuantities, formatQuantity, parseQuantity } from '../api/quantity.ts'
 import { isStatusError } from '../api/status.ts'
@@ -23,7 +23,7 @@ const RECOUNT_MS = 5 * 60_000
 const SLICE_OBJECTS = 2000
 
 /** Each uses up something of its own; of all others every object counts as one. */
-const WEIGHED = new Set(['pods', 'services', 'persistentvolumeclaims'])
+const WEIGHED = new Set(['pods', 'services', 'persistentvolumeclaims', 'resourceclaims.resource.k8s.io'])
 
 interface Counted extends ServedResource {
   evaluator: QuotaEvaluator
@@ -135,7 +135,7 @@ async function usageOf({ evaluator, cache, group, resource }: Counted, quota: Re
   const sum: Quantities = new Map()
   const prefix = `${quota.metadata?.namespace}/`
   const scopes = quotaScopes(quota)
-  if (group !== '' || !WEIGHED.has(resource)) {
+  if (!WEIGHED.has(groupResourceName({ group, resource }))) {
     const count = cache.snapshot().count(prefix)
     // Scopes are of pods and claims only.
     if (count > 0 && scopes.length === 0)
@@ -153,7 +153,7 @@ async function usageOf({ evaluator, cache, group, resource }: Counted, quota: Re
 /** Whether the event may have left room that no admission has seen. */
 function givesBack({ evaluator, group, resource }: Counted, { type, object, previous }: CacheEvent, nowMs: number): boolean {
   if (type === 'DELETED') return true
-  if (group !== '' || !WEIGHED.has(resource) || previous === undefined) return false
+  if (!WEIGHED.has(groupResourceName({ group, resource })) || previous === undefined) return false
   const [before, after] = [previous.object, object.object]
   return differ(evaluator.usage(before, nowMs), evaluator.usage(after, nowMs)) || deadline(before) !== deadline(after)
 }
