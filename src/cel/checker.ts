@@ -262,9 +262,10 @@ class Checker {
     }
     const types = args.map((arg) => this.check(arg, local))
     if (target === undefined) {
-      const overloads = this.#functions.get(name.startsWith('.') ? name.slice(1) : name)
+      const own = name.startsWith('.') ? name.slice(1) : name
+      const overloads = this.#functions.get(own)
       if (overloads === undefined) return this.#undeclared(at, name)
-      return this.#resolve(call, overloads, types, false)
+      return this.#resolve({ ...call, name: own }, overloads, types, false)
     }
     const namespace = qualifiedName(target)
     const qualified = namespace === undefined ? undefined : this.#functions.get(`${namespace}.${name}`)

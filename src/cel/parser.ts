@@ -48,10 +48,11 @@ export function parse(source: string): { expr: Expr | undefined; mistakes: reado
     return { expr: undefined, mistakes: [{ at: undefined, message }] }
   }
   const { tokens, mistakes } = tokensOf(source)
-  return new Parser(tokens, mistakes).parse()
+  return new Parser(source, tokens, mistakes).parse()
 }
 
 class Parser {
+  readonly #source: string
   readonly #tokens: readonly Token[]
   readonly #mistakes: Mistake[]
   #at = 0
@@ -61,7 +62,8 @@ class Parser {
   /** Something is wrong, and nothing was right since: what follows from it is not told. */
   #lost = false
 
-  constructor(tokens: readonly Token[], mistakes: Mistake[]) {
+  constructor(source: string, tokens: readonly Token[], mistakes: Mistake[]) {
+    this.#source = source
     this.#tokens = tokens
     this.#mistakes = mistakes
   }
@@ -110,13 +112,19 @@ class Parser {
     this.#lost = true
   }
 
+  /** @param from what was being read, and where that could not go on */
+  #notViable(from: Token, at: Token): void {
+    const text = this.#source.slice(from.at, at.type === 'EOF' ? from.at + from.text.length : at.at + at.text.length)
+    this.#syntaxError(at, `no viable alternative at input '${escaped(text)}'`)
+  }
+
   /** Where a rule cannot go on, words are passed over until one that somebody around waits for. */
-  #rule<T>(instead: T, read: () => T): T {
+  #rule<T>(instead: T, read: () => T, more: readonly TokenType[] = []): T {
     try {
       return read()
     } catch (error) {
       if (!(error instanceof Lost)) throw error
-      const awaited = new Set([...OPERATORS, ...this.#around.flat()])
+      const awaited = new Set([...OPERATORS, ...this.#around.flat(), ...more])
       while (this.#type !== 'EOF' && !awaited.has(this.#type)) this.#at++
       return instead
     }
@@ -124,9 +132,11 @@ class Parser {
 
   #within<T>(closing: readonly TokenType[], read: () => T): T {
     this.#around.push(closing)
-    const made = read()
-    this.#around.pop()
-    return made
+    try {
+      return read()
+    } finally {
+      this.#around.pop()
+    }
   }
 
   /** One word too many is passed over; else the rule ends. */
@@ -135,7 +145,7 @@ class Parser {
     const extraneous = token.type !== 'EOF' && goesOn(this.#peek(1))
     this.#syntaxError(token, `${extraneous ? 'extraneous' : 'mismatched'} input '${escaped(token.text)}' expecting ${named(expected)}`)
     if (!extraneous) throw new Lost()
-    this.#at++
+    this.#take()
   }
 
   /** @param follow what comes behind it: then it may be missing */
@@ -238,9 +248,10 @@ class Parser {
     const wanted = named([...FIRST])
     if (sign === '!') this.#syntaxError(this.#token, `extraneous input '${escaped(this.#token.text)}' expecting ${wanted}`)
     else {
-      this.#syntaxError(this.#token, `no viable alternative at input '-'`)
+      this.#notViable(this.#tokens[this.#at - 1] as Token, this.#token) // the sign is just taken
       this.#lost = false
-      this.#syntaxError(this.#token, `mismatched input '${escaped(this.#token.text)}' expecting ${wanted}`)
+      this.#unexpected([...FIRST], (next) => FIRST.has(next))
+      return
     }
     throw new Lost()
   }
@@ -272,6 +283,7 @@ class Parser {
       return this.#macro({ op: 'call', at: open.at, name, target: operand, args: this.#arguments() })
     }
     const optional = this.#takeIf('?') !== undefined
+    if (optional) this.#optionalFieldName()
     const { at } = this.#token
     const field = this.#type === 'ESC_IDENTIFIER' ? this.#quotedName() : this.#take().text
     if (!optional) return { op: 'select', at: dot.at, operand, field, test: false }
@@ -280,17 +292,25 @@ class Parser {
 
   /** Looks past the dot before it is taken. */
   #checkFieldName(): void {
-    const ahead = this.#peek(1) === '?' ? 2 : 1
-    const type = this.#peek(ahead)
-    if (type === 'IDENTIFIER' || type === 'ESC_IDENTIFIER') return
-    const token = this.#tokens[this.#at + ahead] as Token // at most the end
-    if (ahead === 1 && (type === 'true' || type === 'false' || type === 'null')) {
+    const type = this.#peek(1)
+    if (type === 'IDENTIFIER' || type === 'ESC_IDENTIFIER' || type === '?') return
+    const token = this.#tokens[this.#at + 1] as Token // at most the end
+    if (type === 'true' || type === 'false' || type === 'null') {
       this.#syntaxError(token, `mismatched input '${token.text}' expecting IDENTIFIER`)
-    } else {
-      const input = this.#tokens.slice(this.#at, this.#at + ahead + 1).map((one) => (one.type === 'EOF' ? '' : one.text))
-      this.#syntaxError(token, `no viable alternative at input '${escaped(input.join(''))}'`)
-    }
+    } else this.#notViable(this.#token, token)
     throw new Lost()
+  }
+
+  /** Without a name there is a second mistake, of the tree. */
+  #optionalFieldName(): void {
+    if (this.#type === 'IDENTIFIER' || this.#type === 'ESC_IDENTIFIER') return
+    const { at } = this.#token
+    try {
+      this.#unexpected(['IDENTIFIER', 'ESC_IDENTIFIER'], (next) => next === 'IDENTIFIER' || next === 'ESC_IDENTIFIER')
+    } catch (error) {
+      this.#mistakes.push({ at, message: 'unsupported ident kind' })
+      throw error
+    }
   }
 
   /** Kubernetes does not take them. */
@@ -347,7 +367,7 @@ class Parser {
         default:
           return this.#literal()
       }
-    })
+    }, ['.', '['])
   }
 
   #literal(): Expr {
@@ -368,7 +388,7 @@ class Parser {
     const dot = this.#type === '.' ? this.#token : undefined
     if (dot !== undefined && this.#peek(1) !== 'IDENTIFIER') {
       const token = this.#tokens[this.#at + 1] as Token // at most the end
-      this.#syntaxError(token, `no viable alternative at input '.${token.type === 'EOF' ? '' : escaped(token.text)}'`)
+      this.#notViable(dot, token)
       throw new Lost()
     }
     if (dot !== undefined) this.#take()
