@@ -90,13 +90,30 @@ async function list(
     // Naming the phase is what asks for revoked ones too.
     ...(values.revoked ? ['status.phase!=None'] : []),
   ]
-  const query = selectors.length === 0 ? '' : `?fieldSelector=${encodeURIComponent(selectors.join(','))}`
-  const path = `${PODPASS_API}${at.namespace === '' ? '' : `/namespaces/${encodeURIComponent(at.namespace)}`}/issuedtokens${query}`
-  const found = await podpassCall(client, { method: 'GET', path })
-  const items = (found['items'] ?? []) as KubeObject[]
+  const path = `${PODPASS_API}${at.namespace === '' ? '' : `/namespaces/${encodeURIComponent(at.namespace)}`}/issuedtokens`
+  const items = await inPages(client, path, selectors.join(','))
   printAs(terminal, format, { items }, () => (items.length === 0 ? 'no tokens\n' : tokensText(items)))
   return 0
 }
+
+/** There may be a hundred thousand: nobody else of the server should have to wait for all of them. */
+async function inPages(client: HttpsClient, path: string, fieldSelector: string): Promise<KubeObject[]> {
+  const items: KubeObject[] = []
+  let next = ''
+  do {
+    const query = new URLSearchParams({
+      limit: `${PAGE}`,
+      ...(fieldSelector !== '' && { fieldSelector }),
+      ...(next !== '' && { continue: next }),
+    })
+    const page = await podpassCall(client, { method: 'GET', path: `${path}?${query}` })
+    for (const item of (page['items'] ?? []) as KubeObject[]) items.push(item)
+    next = (page.metadata as { continue?: string } | undefined)?.continue ?? ''
+  } while (next !== '')
+  return items
+}
+
+const PAGE = 1000
 
 function tokensText(items: readonly KubeObject[]): string {
   const rows = items.map(({ metadata = {}, spec = {}, status = {} }: any) => [

@@ -255,6 +255,11 @@ export interface Collection {
   get(key: { namespace: string; name: string }): KubeObject | undefined | Promise<KubeObject>
   /** In an order that stays, oldest first; of all namespaces when that is `''`. The selector has been checked and is applied by the caller. */
   list(namespace: string, fieldSelector: string): Iterable<KubeObject> | Promise<Iterable<KubeObject>>
+  /**
+   * As `list`, of what comes after the object of that name, which may be one that lists show no more: for pages of very many. Undefined when
+   * its place is forgotten. Without it everything is passed again for each page.
+   */
+  listAfter?(after: { namespace: string; name: string }, namespace: string, fieldSelector: string): Iterable<KubeObject> | undefined
   /** Resolves when it is durable. Throws a StatusError when the object may not go. Absent where there is no delete. */
   remove?(object: KubeObject): Promise<void>
 }

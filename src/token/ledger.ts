@@ -218,10 +218,14 @@ export class TokenLedger {
     return this.#entries.get(jti)
   }
 
-  /** Newest last; what is over is left out. */
-  *list(): Iterable<LedgerEntry> {
+  /** Newest last; what is over is left out. `after`: only what comes after that token, if it is still known. */
+  *list(after?: string): Iterable<LedgerEntry> {
     const nowMs = this.#clock.nowMs()
-    for (const entry of this.#entries.values()) if (entry.expiresAtMs + LEEWAY_MS >= nowMs) yield entry
+    let isPassed = after === undefined
+    for (const entry of this.#entries.values()) {
+      if (isPassed && entry.expiresAtMs + LEEWAY_MS >= nowMs) yield entry
+      else if (!isPassed) isPassed = entry.jti === after
+    }
   }
 
   /** Writes what waits. */

@@ -119,6 +119,37 @@ describe.each(STORES.filter(({ isHere }) => isHere))('on $kind', ({ kind }) => {
     }
   })
 
+  test('issued tokens are listed in pages, and whoever revokes page by page gets them all', async () => {
+    await server.createAccount('default', 'paged')
+    const jtis: string[] = []
+    for (let at = 0; at < 12; at++) jtis.push(claimsOf(await issue('paged')).jti)
+    const found: string[] = []
+    let next = ''
+    do {
+      const query = `fieldSelector=spec.serviceAccountName%3Dpaged&limit=5&continue=${next}`
+      const path = `${GROUP}/namespaces/default/issuedtokens`
+      const page: any = await server.admin.call({ method: 'GET', path: `${path}?${query}` })
+      for (const { metadata } of page.items) {
+        found.push(metadata.name)
+        await remove(`${path}/${metadata.name}`)
+      }
+      next = page.metadata.continue ?? ''
+    } while (next !== '')
+    expect(found).toEqual(jtis)
+    const all = await run(process.execPath, [
+      COMMAND,
+      'tokens',
+      'list',
+      '--account=default/paged',
+      '--revoked',
+      '--kubeconfig',
+      serve.file('admin.kubeconfig'),
+    ])
+    expect(all.out.match(/Revoked/g)?.length).toBe(12)
+    const one = await run(process.execPath, [COMMAND, 'tokens', 'show', jtis[3] as string, '--kubeconfig', serve.file('admin.kubeconfig')])
+    expect(one.out).toContain(jtis[3])
+  })
+
   test('a revocation outlives the process that acknowledged it', async () => {
     const [revoked, kept] = [await issue('robot'), await issue('robot')]
     await remove(`${GROUP}/namespaces/default/issuedtokens/${claimsOf(revoked).jti}`)

@@ -40,6 +40,7 @@ async function createToken(issuer: TokenIssuer, action: Action, request: TokenRe
   const { namespace, name, nowMs } = action
   const { cache } = action.world
   const metadata = metaOf(request)
+  if (name === '') throw badRequest('name must be provided')
   if ((metadata.name ?? '') !== '' && metadata.name !== name) {
     throw invalid(KIND, name, [invalidValue('metadata.name', metadata.name, 'must match the service account name if specified')])
   }

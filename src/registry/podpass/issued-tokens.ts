@@ -29,7 +29,9 @@ export function issuedTokens(ledger: TokenLedger): ResourceDefinition {
         const entry = ledger.get(name)
         return entry === undefined || entry.namespace !== namespace || entry.revokedAtMs !== undefined ? undefined : issuedToken(entry)
       },
-      list: (namespace, fieldSelector) => listed(ledger, namespace, fieldSelector.includes('status.phase')),
+      list: (namespace, fieldSelector) => listed(entriesOf(ledger, fieldSelector), namespace, fieldSelector),
+      listAfter: ({ name }, namespace, fieldSelector) =>
+        ledger.get(name) === undefined ? undefined : listed(ledger.list(name), namespace, fieldSelector),
       async remove(object) {
         await ledger.revokeToken(object.metadata?.name ?? '')
       },
@@ -67,8 +69,17 @@ export function issuedTokens(ledger: TokenLedger): ResourceDefinition {
   }
 }
 
-function* listed(ledger: TokenLedger, namespace: string, withRevoked: boolean): Iterable<KubeObject> {
-  for (const entry of ledger.list()) {
+/** All, or the one that the selector names. */
+function entriesOf(ledger: TokenLedger, fieldSelector: string): Iterable<LedgerEntry> {
+  const name = /(?:^|,)metadata\.name==?([^,\\]+)(?:,|$)/.exec(fieldSelector)?.[1]
+  if (name === undefined) return ledger.list()
+  const entry = ledger.get(name)
+  return entry === undefined ? [] : [entry]
+}
+
+function* listed(entries: Iterable<LedgerEntry>, namespace: string, fieldSelector: string): Iterable<KubeObject> {
+  const withRevoked = fieldSelector.includes('status.phase')
+  for (const entry of entries) {
     if (namespace !== '' && entry.namespace !== namespace) continue
     if (withRevoked || entry.revokedAtMs === undefined) yield issuedToken(entry)
   }

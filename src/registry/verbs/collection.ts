@@ -16,6 +16,7 @@ import { selection } from './selection.ts'
 
 /** Objects looked at or encoded before others may go on. */
 const AT_ONCE = 200
+const PLACE_FORGOTTEN = 'The object that the continue token stands for is gone. Begin a new list without the token.'
 
 export async function getOfCollection(context: VerbContext, endpoint: Endpoint, collection: Collection): Promise<Result> {
   return { kind: 'object', code: 200, endpoint, object: await found(context, endpoint, collection) }
@@ -26,8 +27,9 @@ export async function listOfCollection(context: VerbContext, endpoint: Endpoint,
   const items: CachedObject[] = []
   const result: ListResult = { kind: 'list', code: 200, endpoint, items, revision: context.verbs.world.cache.revision }
   const after = options.continueToken === '' ? undefined : decodeContinue(options.continueToken)
-  let passed = after === undefined
-  for await (const { cached, matches } of selected(context, endpoint, collection)) {
+  const rest = after === undefined ? undefined : following(collection, after, context)
+  let passed = after === undefined || rest !== undefined
+  for await (const { cached, matches } of selected(context, endpoint, rest ?? (await all(context, collection)))) {
     if (!passed) {
       passed = cached.key === after
       continue
@@ -39,7 +41,7 @@ export async function listOfCollection(context: VerbContext, endpoint: Endpoint,
     }
     items.push(cached)
   }
-  if (!passed) throw expired('The object that the continue token stands for is gone. Begin a new list without the token.')
+  if (!passed) throw expired(PLACE_FORGOTTEN)
   return result
 }
 
@@ -84,21 +86,38 @@ function removed(endpoint: Endpoint, object: KubeObject): StatusResult {
   return { kind: 'status', code: 200, status: success(details) }
 }
 
-/** All under the request's namespace and whether its selectors mean them. Others get their turn in between. */
+function all(context: VerbContext, collection: Collection): Iterable<KubeObject> | Promise<Iterable<KubeObject>> {
+  return collection.list(context.namespace, fieldSelectorOf(context))
+}
+
+/** What comes after the object of that key, where the collection finds its place by itself. */
+function following(collection: Collection, key: string, context: VerbContext): Iterable<KubeObject> | undefined {
+  if (collection.listAfter === undefined) return undefined
+  const slash = key.lastIndexOf('/')
+  const after = { namespace: key.slice(0, Math.max(0, slash)), name: key.slice(slash + 1) }
+  const rest = collection.listAfter(after, context.namespace, fieldSelectorOf(context))
+  if (rest === undefined) throw expired(PLACE_FORGOTTEN)
+  return rest
+}
+
+function fieldSelectorOf({ query }: VerbContext): string {
+  return query.get('fieldSelector') ?? ''
+}
+
+/** The objects, and whether the request's selectors mean them. Others get their turn in between. */
 async function* selected(
   context: VerbContext,
   endpoint: Endpoint,
-  collection: Collection,
+  objects: Iterable<KubeObject>,
 ): AsyncIterable<{ cached: CachedObject; matches: boolean }> {
-  const fieldSelector = context.query.get('fieldSelector') ?? ''
   const wanted = selection(endpoint, {
     namespace: context.namespace,
     pathName: '',
     labelSelector: context.query.get('labelSelector') ?? '',
-    fieldSelector,
+    fieldSelector: fieldSelectorOf(context),
   })
   let seen = 0
-  for (const object of await collection.list(context.namespace, fieldSelector)) {
+  for (const object of objects) {
     if (++seen % AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve))
     const cached = new StandIn(endpoint, object, context.verbs.world.cache.revision)
     yield { cached, matches: (wanted.onlyKey ?? cached.key) === cached.key && wanted.matches?.(cached) !== false }
