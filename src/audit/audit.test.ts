@@ -161,10 +161,19 @@ describe('tokens', () => {
   })
   test('go from queries', () => {
     expect(withoutQueryTokens('/x?a=1&access_token=secret&b=2')).toBe(`/x?a=1&access_token=${REMOVED}&b=2`)
+    expect(withoutQueryTokens('/x?access%5Ftoken=secret&ID_TOKEN=secret&token=')).toBe(
+      `/x?access%5Ftoken=${REMOVED}&ID_TOKEN=${REMOVED}&token=`,
+    )
+    expect(withoutQueryTokens('/x?continue=a=b%zz&watch')).toBe('/x?continue=a=b%zz&watch')
   })
   test.each([
     ['a token request', 'serviceaccounts', 'token', { status: { token: 'opaque' } }],
     ['a token review', 'tokenreviews', '', { spec: { token: 'opaque' } }],
+    ['a token request with a member too many', 'serviceaccounts', 'token', { Status: { Token: 'opaque' } }],
+    ['a token review with a misspelt member', 'tokenreviews', '', { spec: { tokn: 'opaque' }, Spec: { Token: 'opaque' } }],
+    ['a token review that is none', 'tokenreviews', '', { spec: 'opaque' }],
+    ['a secret with a misspelt member', 'secrets', '', { stringdata: { password: 'opaque' } }],
+    ['a secret that is none', 'secrets', '', { data: 'opaque', stringData: ['opaque'] }],
     ['a secret', 'secrets', '', { data: { token: 'opaque' }, stringData: { password: 'opaque' } }],
     [
       'what kubectl applied',
@@ -177,6 +186,14 @@ describe('tokens', () => {
   ])('go from %s', (_, resource, subresource, body) => {
     expect(JSON.stringify(redactBody(resource, subresource, body))).not.toContain('opaque')
   })
+})
+
+test('what is no secret of a secret stays', () => {
+  const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'a' }, type: 'Opaque', immutable: true, data: null }
+  expect(redactBody('secrets', '', { ...secret, data: { a: 'x' } })).toEqual({ ...secret, data: { a: REMOVED } })
+  const status = { kind: 'Status', metadata: {}, status: 'Failure', message: 'm', reason: 'Invalid', details: { name: 'a' }, code: 422 }
+  expect(redactBody('secrets', '', { ...status })).toEqual(status)
+  expect(redactBody('tokenreviews', '', { ...status })).toEqual(status)
 })
 
 describe('batches', () => {

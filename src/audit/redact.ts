@@ -5,7 +5,6 @@
  *
  * @module
  */
-import type { KubeObject } from '../api/object.ts'
 
 export const REMOVED = '<removed>'
 
@@ -18,32 +17,61 @@ export function withoutTokens(text: string): string {
   return text.replace(TOKENS, REMOVED)
 }
 
-/** A URL with `access_token` or `token` in its query. */
+/** Members of a query that some client or proxy takes for a credential. */
+const QUERY_TOKENS = new Set(['access_token', 'id_token', 'token'])
+
+/** A URL with `access_token` or `token` in its query, however that is written. */
 export function withoutQueryTokens(uri: string): string {
-  return uri.replace(/([?&](?:access_token|token)=)[^&#]+/g, `$1${REMOVED}`)
+  const start = uri.indexOf('?') + 1
+  if (start === 0) return uri
+  const members = uri.slice(start).split('&')
+  return uri.slice(0, start) + members.map(withoutQueryToken).join('&')
 }
+
+function withoutQueryToken(member: string): string {
+  const equals = member.indexOf('=')
+  if (equals === -1 || equals === member.length - 1) return member
+  const [name = ''] = new URLSearchParams(member).keys()
+  return QUERY_TOKENS.has(name.toLowerCase()) ? `${member.slice(0, equals + 1)}${REMOVED}` : member
+}
+
+/** Of objects, of lists and of a Status. */
+const COMMON = ['apiVersion', 'kind', 'metadata', 'items', 'status', 'message', 'reason', 'details', 'code']
+const REVIEW: ReadonlySet<string> = new Set([...COMMON, 'spec'])
+const REVIEW_SPEC: ReadonlySet<string> = new Set(['audiences'])
+const SECRET: ReadonlySet<string> = new Set([...COMMON, 'type', 'immutable', 'data', 'stringData'])
+const NOTHING: ReadonlySet<string> = new Set()
 
 /** Whether bodies of this resource hold what is taken out. */
 export function isRedacted(resource: string, subresource: string): boolean {
   return resource === 'secrets' || resource === 'tokenreviews' || (resource === 'serviceaccounts' && subresource === 'token')
 }
 
-/** A body, or a patch of one, of this resource; the caller owns it. */
+/** A body, or a patch of one, of this resource; the caller owns it. What does not belong there, a misspelt `Data` say, goes as well. */
 export function redactBody(resource: string, subresource: string, body: unknown): unknown {
   if (Array.isArray(body)) return body.map((operation) => redactOperation(resource, operation))
-  if (typeof body !== 'object' || body === null) return body
-  const object = body as KubeObject
-  if (resource === 'serviceaccounts' && subresource === 'token') hide(object['status'], 'token')
-  if (resource === 'tokenreviews') hide(object['spec'], 'token')
-  if (resource === 'secrets') {
-    for (const secret of Array.isArray(object['items']) ? object['items'] : [object]) redactSecret(secret)
+  if (!isRecord(body)) return body
+  if (resource === 'serviceaccounts' && subresource === 'token') {
+    keep(REVIEW, body)
+    hide(body['status'], 'token')
   }
-  return object
+  if (resource === 'tokenreviews') {
+    keep(REVIEW, body)
+    keepOfMember(REVIEW_SPEC, body, 'spec')
+  }
+  if (resource === 'secrets') {
+    redactSecret(body)
+    if (Array.isArray(body['items'])) for (const secret of body['items']) redactSecret(secret)
+  }
+  return body
 }
 
-function redactSecret(secret: KubeObject): void {
-  for (const member of ['data', 'stringData']) for (const key of Object.keys(secret[member] ?? {})) hide(secret[member], key)
-  hide(secret.metadata?.annotations, LAST_APPLIED)
+function redactSecret(secret: unknown): void {
+  if (!isRecord(secret)) return
+  keep(SECRET, secret)
+  for (const member of ['data', 'stringData']) keepOfMember(NOTHING, secret, member)
+  const { metadata } = secret
+  if (isRecord(metadata)) hide(metadata['annotations'], LAST_APPLIED)
 }
 
 /** One operation of a JSON patch. */
@@ -52,6 +80,21 @@ function redactOperation(resource: string, operation: unknown): unknown {
   return { ...operation, value: REMOVED }
 }
 
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Hides all other members. */
+function keep(members: ReadonlySet<string>, object: Record<string, unknown>): void {
+  for (const member of Object.keys(object)) if (!members.has(member)) object[member] = REMOVED
+}
+
+function keepOfMember(members: ReadonlySet<string>, object: Record<string, unknown>, name: string): void {
+  const value = object[name]
+  if (isRecord(value)) keep(members, value)
+  else hide(object, name)
+}
+
 function hide(object: unknown, member: string): void {
-  if (typeof object === 'object' && object !== null && Object.hasOwn(object, member)) (object as Record<string, unknown>)[member] = REMOVED
+  if (isRecord(object) && Object.hasOwn(object, member)) object[member] = REMOVED
 }
