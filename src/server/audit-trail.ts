@@ -37,9 +37,9 @@ export class AuditMetrics implements AuditReport {
   readonly rejected: Cell
   readonly #levels: Family
   readonly #errors: Family
-  readonly #onFailure: (backend: string, error: unknown) => void
+  readonly #onFailure: (backend: string, error: unknown, events: number) => void
 
-  constructor(families: Families, onFailure: (backend: string, error: unknown) => void) {
+  constructor(families: Families, onFailure: (backend: string, error: unknown, events: number) => void) {
     this.events = families.counter('apiserver_audit_event_total', 'Audit events made.').cell()
     this.rejected = families
       .counter('apiserver_audit_requests_rejected_total', 'Requests refused because they could not be recorded.')
@@ -53,7 +53,7 @@ export class AuditMetrics implements AuditReport {
   }
   failed(backend: string, error: unknown, events: number): void {
     this.#errors.cell(backend).value += events
-    this.#onFailure(backend, error)
+    this.#onFailure(backend, error, events)
   }
 }
 

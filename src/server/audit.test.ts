@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { AuditEvent } from '../audit/event.ts'
 import { auditPolicy } from '../audit/policy.ts'
 import { type TestServer, testServer } from '../controllers/testdata/server.ts'
+import { lossLog } from './audit.ts'
 
 const TOKEN = 'opaque-token-of-the-administrator'
 let server: TestServer
@@ -182,4 +183,18 @@ test('what controllers do is recorded as done by their accounts', async () => {
     responseStatus: { code: 201 },
     annotations: { 'authorization.k8s.io/decision': 'allow' },
   })
+})
+
+test('a backend that loses events tells so once a second', () => {
+  let nowMs = 0
+  const lines: unknown[] = []
+  const lost = lossLog({ error: ((fields: object) => lines.push(fields)) as never }, () => nowMs)
+  for (const backend of ['webhook', 'webhook', 'log', 'webhook']) lost(backend, 'full', 2)
+  nowMs = 1000
+  lost('webhook', 'full', 1)
+  expect(lines).toEqual([
+    { backend: 'webhook', lost: 2, err: 'full' },
+    { backend: 'log', lost: 2, err: 'full' },
+    { backend: 'webhook', lost: 5, err: 'full' },
+  ])
 })

@@ -19,7 +19,10 @@ import type { AuditOptions, ServerLog } from './options.ts'
 const WEBHOOK_TIMEOUT_MS = 30_000
 
 export function auditTrail({ policy, log, webhook }: AuditOptions, deps: { clock: Clock; log: ServerLog; families: Families }): AuditTrail {
-  const metrics = new AuditMetrics(deps.families, (backend, err) => deps.log.error({ backend, err }, 'audit events were lost'))
+  const metrics = new AuditMetrics(
+    deps.families,
+    lossLog(deps.log, () => performance.now()),
+  )
   const backends: AuditBackend[] = []
   const truncated = (backend: AuditBackend, maxEventBytes: number | undefined) =>
     maxEventBytes === undefined ? backend : truncatingBackend(backend, maxEventBytes, metrics)
@@ -38,4 +41,21 @@ export function auditTrail({ policy, log, webhook }: AuditOptions, deps: { clock
     backends.push(truncated(webhookBackend({ post, initialBackoffMs, batch, random: Math.random }, metrics), maxEventBytes))
   }
   return new AuditTrail({ policy, backends, clock: deps.clock, strict: log?.mode === 'blocking-strict', metrics })
+}
+
+const QUIET_MS = 1000
+
+/** A line a second and backend at most, with how many were lost since the one before: a webhook that is down must not fill the log. */
+export function lossLog(log: Pick<ServerLog, 'error'>, nowMs: () => number): (backend: string, err: unknown, events: number) => void {
+  const told = new Map<string, { atMs: number; untold: number }>()
+  return (backend, err, events) => {
+    const last = told.get(backend)
+    const atMs = nowMs()
+    if (last !== undefined && atMs < last.atMs + QUIET_MS) {
+      last.untold += events
+      return
+    }
+    told.set(backend, { atMs, untold: 0 })
+    log.error({ backend, lost: events + (last?.untold ?? 0), err }, 'audit events were lost')
+  }
 }
