@@ -49,7 +49,6 @@ describe.skipIf(missing !== undefined)('folders of keys that share their lives i
   }
   let said: { text: string; fields: object }[] = []
   const say = (fields: object, text: string) => said.push({ text, fields })
-  let ended = 0
 
   const open = async (name: string, firstKey: string) => {
     const store = await openEtcdStore({ servers: [etcd.url], prefix, clock: systemClock })
@@ -57,8 +56,15 @@ describe.skipIf(missing !== undefined)('folders of keys that share their lives i
     const dir = join(root, prefix, name)
     const log = { info: say, warn: say, error: say }
     const sharedLives = etcdKeyLives(store, prefix)
+    let ended = 0
     const folder = await KeyFolder.open(dir, { clock, firstKey, sharedLives, log, endedElsewhere: () => ended++ })
-    return { dir, folder, kids: () => folder.ring.all().map(({ kid }) => kid), states: () => folder.ring.list().map(({ state }) => state) }
+    return {
+      dir,
+      folder,
+      ended: () => ended,
+      kids: () => folder.ring.all().map(({ kid }) => kid),
+      states: () => folder.ring.list().map(({ state }) => state),
+    }
   }
   const until = async (isSo: () => boolean) => {
     while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 2))
@@ -69,7 +75,6 @@ describe.skipIf(missing !== undefined)('folders of keys that share their lives i
     clock.ms = START_MS
     clock.waiting.clear()
     said = []
-    ended = 0
     stores = []
   }
   const closeAll = async (...folders: { folder: KeyFolder }[]) => {
@@ -179,7 +184,7 @@ describe.skipIf(missing !== undefined)('folders of keys that share their lives i
     await until(() => one.kids().includes(second))
     await one.folder.retire(second)
     await until(() => other.states()[1] === 'retired')
-    expect(ended).toBe(1)
+    expect(other.ended()).toBe(1)
     await until(() => !readdirSync(other.dir).includes(`${second}.key`))
     await closeAll(one, other)
   })
