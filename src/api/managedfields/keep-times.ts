@@ -5,7 +5,7 @@
  * @module
  */
 import type { KubeObject } from '../object.ts'
-import { isObject, own } from '../patch/json-value.ts'
+import { equalJson, isObject, own } from '../patch/json-value.ts'
 
 /**
  * Puts the old times of managedFields back into `after` when nothing else differs between the two.
@@ -17,7 +17,7 @@ export function keepTimesWhenUnchanged(before: KubeObject, after: KubeObject): v
   const now = after.metadata?.managedFields
   if (old === undefined || now === undefined || old === now || old.length !== now.length || now.length === 0) return
   if (now.every((entry, i) => entry.time === old[i]!.time)) return
-  if (!now.every((entry, i) => sameMembers(entry, old[i], 'time'))) return
+  if (!now.every((entry, i) => equalJson({ ...entry, time: '' }, { ...old[i], time: '' }))) return
   if (!sameMembers(before, after, 'metadata') || !sameMembers(before.metadata, after.metadata, 'managedFields')) return
   // Not null: both were read above.
   after.metadata!.managedFields = old

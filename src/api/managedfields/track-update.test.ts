@@ -230,6 +230,15 @@ describe('trackUpdate()', () => {
     expect(track([['a']])).toBeUndefined()
   })
 
+  test('keepTimesWhenUnchanged() sees a field that is owned no more, although nothing is below it', () => {
+    const of = (fields: Record<string, object>, time: string): KubeObject => ({
+      metadata: { managedFields: [{ manager: 'm', operation: 'Apply', apiVersion: 'v1', time, fieldsType: 'FieldsV1', fieldsV1: fields }] },
+    })
+    const after = of({ 'f:spec': {} }, '2026-01-01T00:00:02Z')
+    keepTimesWhenUnchanged(of({ 'f:spec': { 'f:emptyDir': {} } }, '2026-01-01T00:00:01Z'), after)
+    expect(after).toEqual(of({ 'f:spec': {} }, '2026-01-01T00:00:02Z'))
+  })
+
   test('keepTimesWhenUnchanged() puts times back only when they are the only difference', () => {
     const stamped = (time: string, data: object): KubeObject => ({
       ...created,
