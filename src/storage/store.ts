@@ -93,6 +93,11 @@ export class CompactedError extends Error {
   }
 }
 
+/** The store takes no value of this size. */
+export class TooLargeError extends Error {
+  override readonly name = 'TooLargeError'
+}
+
 /** The store cannot be used: opened by another process, damaged, read-only, full. `message` is for people. */
 export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError'

@@ -19,6 +19,7 @@ import { alreadyExists, conflict, failure, invalid, modified, notFound, resource
 import type { ObjectMeta, OwnerReference } from '../../api/types/meta/v1.ts'
 import type { CachedObject } from '../../cache/cache.ts'
 import { rfc3339 } from '../../clock.ts'
+import { TooLargeError } from '../../storage/store.ts'
 import { decodeAt, type Endpoint, objectKey } from '../endpoint.ts'
 import type { UpdateStrategy } from '../resource.ts'
 import { admissionRequest, type ObjectResult, type VerbContext, writeOf } from './context.ts'
@@ -102,9 +103,11 @@ async function insert(
       const present = cache.get(key)
       if (options.dryRun && present === undefined) return { kind: 'object', code: 201, endpoint, object }
       if (present === undefined) {
-        const value = encodeStored(endpoint, object)
         const ttlSeconds = strategy.ttlSeconds?.(object, world)
-        const outcome = await store.create(endpoint.prefix + key, value, ttlSeconds === undefined ? undefined : { ttlSeconds })
+        const writing = ttlSeconds === undefined ? undefined : { ttlSeconds }
+        const outcome = await writeFitting(context, meta, () =>
+          store.create(endpoint.prefix + key, encodeStored(endpoint, object), writing),
+        )
         if (outcome.ok) return { kind: 'object', code: 201, endpoint, ...stored(endpoint, key, outcome.revision, object) }
       }
       if (!generated) throw nameTaken(endpoint, name, present ?? cache.get(key))
@@ -117,6 +120,22 @@ async function insert(
   } catch (error) {
     giveBack?.()
     throw error
+  }
+}
+
+/**
+ * Writes; without managedFields when the store finds the object too large with them. An apply is about them, and fails.
+ *
+ * @see apiserver/pkg/endpoints/handlers/{create,update,patch}.go, isTooLargeError
+ */
+export async function writeFitting<T>(context: VerbContext, meta: ObjectMeta, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write()
+  } catch (error) {
+    if (!(error instanceof TooLargeError)) throw error
+    if (meta.managedFields === undefined || context.contentType.startsWith('application/apply-patch')) throw failure(500, '', error.message)
+    delete meta.managedFields
+    return writeFitting(context, meta, write)
   }
 }
 
@@ -250,11 +269,9 @@ async function updateOnce(context: VerbContext, endpoint: Endpoint, update: Upda
   const giveBack = await strategy.allocate?.(object, old, write)
   try {
     const ttlSeconds = definition.strategy.ttlSeconds?.(object, context.verbs.world)
-    const outcome = await store.update(
-      endpoint.prefix + key,
-      encodeStored(endpoint, object),
-      cached.revision,
-      ttlSeconds === undefined ? undefined : { ttlSeconds },
+    const writing = ttlSeconds === undefined ? undefined : { ttlSeconds }
+    const outcome = await writeFitting(context, meta, () =>
+      store.update(endpoint.prefix + key, encodeStored(endpoint, object), cached.revision, writing),
     )
     if (outcome.ok) return { kind: 'object', code: 200, endpoint, ...stored(endpoint, key, outcome.revision, object) }
   } catch (error) {

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../clock.ts'
 import { describeStore, done, until } from '../store.conformance.ts'
-import { type Store, type StoreEvent, StoreUnavailableError } from '../store.ts'
+import { type Store, type StoreEvent, StoreUnavailableError, TooLargeError } from '../store.ts'
 import { openEtcdStore } from './etcd-store.ts'
 import { type EtcdProcess, etcdMissing, startEtcd } from './testdata/etcd-process.ts'
 
@@ -72,6 +72,14 @@ describe.skipIf(missing !== undefined)('etcd', () => {
     expect(values.length).toBeGreaterThanOrEqual(1050)
     await store.close()
   }, 60_000)
+
+  test('a value too large for etcd is an error of its own, however large', async () => {
+    const store = await open()
+    for (const mebibytes of [2, 5]) {
+      await expect(store.create('/registry/x/large', Buffer.alloc(mebibytes << 20))).rejects.toBeInstanceOf(TooLargeError)
+    }
+    await store.close()
+  })
 
   test('many keys with one time to live share a lease', async () => {
     const store = await open()

@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import type { ChannelCredentials, Client, ClientDuplexStream, Metadata, ServiceError } from '@grpc/grpc-js'
 import { systemClock } from '../../clock.ts'
-import { CompactedError, StoreUnavailableError } from '../store.ts'
+import { CompactedError, StoreUnavailableError, TooLargeError } from '../store.ts'
 import type { Procedure, WatchRequest, WatchResponse } from './messages.ts'
 import { watch } from './messages.ts'
 
@@ -31,6 +31,8 @@ const RESOURCE_EXHAUSTED = 8
 const INVALID_ARGUMENT = 3
 const UNAVAILABLE = 14
 const DEADLINE_EXCEEDED = 4
+/** Of `--max-request-bytes`; far larger requests do not get through gRPC. */
+const REQUEST_TOO_LARGE = 'etcdserver: request is too large'
 
 export class EtcdTransport {
   readonly #clients: readonly Client[]
@@ -132,6 +134,9 @@ export class EtcdTransport {
     const { code, details, message } = error
     const text = details ?? message
     if (code === OUT_OF_RANGE && text.includes('compacted')) return new CompactedError(0)
+    const tooLarge =
+      code === INVALID_ARGUMENT ? text === REQUEST_TOO_LARGE : code === RESOURCE_EXHAUSTED && text.includes('larger than max')
+    if (tooLarge) return new TooLargeError(text, { cause: error })
     if (code === OUT_OF_RANGE || code === INVALID_ARGUMENT) return new RangeError(text, { cause: error })
     if (code === RESOURCE_EXHAUSTED) return new StoreUnavailableError(`etcd has no space: ${text}`, { cause: error })
     const outcome = code === UNAVAILABLE || code === DEADLINE_EXCEEDED ? 'does not answer' : 'refused'
