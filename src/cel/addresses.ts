@@ -162,6 +162,7 @@ export const ADDRESS_METHODS: Calls = [
     'containsIP',
     ([cidr, other]) => {
       const ip = typeof other === 'string' ? parseIP(other) : other
+      if (typeof ip === 'string') throw new CelError('no such overload')
       if (!(cidr instanceof CIDR) || !(ip instanceof IP)) throw noOverload('containsIP', cidr, other)
       return cidr.contains(ip)
     },

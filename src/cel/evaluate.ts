@@ -27,6 +27,7 @@ import {
   isMap,
   isMembers,
   mapKey,
+  NoOverload,
   noOverload,
   noSuchKey,
   Optional,
@@ -211,6 +212,7 @@ function negation(operand: Step): Step {
     const value = operand(run, scope)
     if (typeof value === 'bigint') return checkedInt(-value)
     if (value instanceof Double) return new Double(-value.value)
+    if (value instanceof Duration) return checkedDuration(-value.nanos)
     throw noOverload('-_', value)
   }
 }
@@ -349,7 +351,7 @@ type Operator = (a: unknown, b: unknown, spend: (cost: number) => void) => unkno
 
 const OPERATORS: Readonly<Record<string, Operator>> = {
   '_==_': (a, b, spend) => equal(a, b, spend),
-  '_!=_': (a, b, spend) => !equal(a, b, spend),
+  '_!=_': different,
   '_<_': (a, b) => compare(a, b, '_<_') < 0,
   '_<=_': (a, b) => compare(a, b, '_<=_') <= 0,
   '_>_': (a, b) => compare(a, b, '_>_') > 0,
@@ -439,6 +441,16 @@ function subtract(a: unknown, b: unknown): unknown {
     (x, y) => x - y,
     (x, y) => x - y,
   )
+}
+
+/** What cannot be compared is different. */
+function different(a: unknown, b: unknown, spend: (cost: number) => void): boolean {
+  try {
+    return !equal(a, b, spend)
+  } catch (error) {
+    if (error instanceof NoOverload) return true
+    throw error
+  }
 }
 
 function contains(needle: unknown, haystack: unknown, spend: (cost: number) => void): boolean {

@@ -178,16 +178,16 @@ function part(name: string, of: (date: Date) => number, ofDuration?: bigint): re
       if (zone !== undefined) spend(PER_ZONED)
       if (value instanceof Duration && ofDuration !== undefined) return value.nanos / ofDuration
       if (!(value instanceof Timestamp)) throw noOverload(name, value)
+      if (zone !== undefined && typeof zone !== 'string') throw noOverload(name, value, zone)
       return BigInt(of(localDate(value, zone)))
     },
   ]
 }
 
 /** A date whose UTC parts are those of the zone. */
-function localDate({ nanos }: Timestamp, zone: unknown): Date {
+function localDate({ nanos }: Timestamp, zone: string | undefined): Date {
   const ms = Number((nanos - (((nanos % 1_000_000n) + 1_000_000n) % 1_000_000n)) / 1_000_000n)
   if (zone === undefined || zone === '' || zone === 'UTC') return new Date(ms)
-  if (typeof zone !== 'string') throw noOverload('timezone', zone)
   const offset = /^([+-]?)(\d{1,2}):(\d\d)$/.exec(zone)
   if (offset !== null) return new Date(ms + (offset[1] === '-' ? -1 : 1) * (Number(offset[2]) * 60 + Number(offset[3])) * 60_000)
   try {

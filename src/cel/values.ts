@@ -158,7 +158,7 @@ const COMPARED = ['bool', 'int', 'uint', 'double', 'string', 'bytes', 'google.pr
 /** They have methods, and say only that there is no such one. */
 const RECEIVERS = ['string', 'google.protobuf.Duration', 'google.protobuf.Timestamp']
 /** Functions that say no more, and those that say their name. */
-const SILENT = new Set(['contains', 'startsWith', 'endsWith', 'matches', 'find', 'findAll', 'containsIP', 'predicate'])
+const SILENT = new Set(['contains', 'startsWith', 'endsWith', 'matches', 'predicate'])
 const NAMED = new Set(['size', 'sort', 'isSorted'])
 
 /** As upstream says it: how much depends on what it was tried on. */
@@ -169,7 +169,7 @@ function noOverloadText(name: string, operands: readonly unknown[]): string {
     const defined = /^_[<>]=?_$/.test(name) ? COMPARED : DEFINED[name]
     return defined === undefined || defined.includes(left) || RECEIVERS.includes(left) ? 'no such overload' : `no such overload: ${name}`
   }
-  if (SILENT.has(name)) return 'no such overload'
+  if (SILENT.has(name) || ((name === 'find' || name === 'findAll') && left !== 'string')) return 'no such overload'
   if (NAMED.has(name)) return `no such overload: ${name}`
   return name === 'flatten' ? `no such overload: ${left}.flatten()` : `no such overload: ${name}(${types.join(', ')})`
 }
@@ -218,10 +218,20 @@ export function textSize(text: string): number {
   return size
 }
 
+const COMPARED_WITH_THEIR_OWN = /^(?:net\.|kubernetes\.(?!authorization))/
+
 /** Equality over types: numbers by value, everything else only with its own kind. `spend` is called for every element looked at. */
 export function equal(a: unknown, b: unknown, spend: (cost: number) => void): boolean {
   const [left, right] = [adapt(a), adapt(b)]
   if (left === right) return true
+  // Values of libraries are compared with their own kind only.
+  if (
+    isOpaque(left) &&
+    COMPARED_WITH_THEIR_OWN.test(left.celType) &&
+    right !== null &&
+    !(isOpaque(right) && right.celType === left.celType)
+  )
+    throw noOverload('_==_', left, right)
   if (typeof left === 'string' || typeof right === 'string' || typeof left === 'boolean' || typeof right === 'boolean') return false
   if (left === null || right === null) return false
   const order = compareNumbers(left, right)
