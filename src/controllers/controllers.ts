@@ -27,8 +27,7 @@ import { attributesClassProtection, claimProtection, volumeProtection } from './
 
 /** kube-controller-manager's, under its names. */
 export const controllers: readonly Controller[] = [
-  tokensController,
-  legacyTokens,
+  { name: tokensController.name, start: startTokens },
   serviceAccountController,
   rootCAController,
   namespaceController,
@@ -75,6 +74,11 @@ export async function startControllers(
     log,
   }
   leadByLease(deps, (leading) => startAll(chosen, context, leading), signal)
+}
+
+/** One controller of upstream's, whose second half is only there when it is asked for. */
+async function startTokens(context: ControllerContext, signal: AbortSignal): Promise<void> {
+  await startAll([tokensController, legacyTokens], context, signal)
 }
 
 async function startAll(chosen: readonly Controller[], context: ControllerContext, signal: AbortSignal): Promise<void> {
