@@ -7,6 +7,7 @@
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import process from 'node:process'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Client } from '../client/client.ts'
 import { command, type Terminal } from './command.ts'
@@ -33,8 +34,12 @@ export const jwksCommand = command({
     return reporting(terminal, async () => {
       const { client } = connect(values, terminal)
       try {
-        for (;;) {
-          await publish(client, folder, terminal)
+        for (let isFirst = true; ; isFirst = false) {
+          await publish(client, folder, terminal).catch((error: unknown) => {
+            // A server may be away for a while; what was published stays.
+            if (isFirst) throw error
+            terminal.err(`podpass: not published this time, what was published stays: ${(error as Error).message}\n`)
+          })
           if (every === undefined || !(await waited(every * 1000, terminal.stopped))) return 0
         }
       } finally {
@@ -67,8 +72,10 @@ function replaceFile(path: string, content: object): boolean {
   const text = `${JSON.stringify(content)}\n`
   if (textOf(path) === text) return false
   mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(`${path}.new`, text)
-  renameSync(`${path}.new`, path)
+  // Another podpass may publish into the same folder.
+  const draft = `${path}.${process.pid}.new`
+  writeFileSync(draft, text, { flush: true })
+  renameSync(draft, path)
   return true
 }
 

@@ -98,9 +98,29 @@ describe('podpass token explain', () => {
     expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining(`podpass: ${message}`) })
   })
 
+  test.each([['--file'], ['a.b.c', '--keys']])('a token that was given to %s is not repeated', async (...words) => {
+    const { code, err } = await run(['explain', ...words, token])
+    expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining('a file is wanted, and that is a token') })
+  })
+
+  test('the signature of a token that is over is good all the same', async () => {
+    const over = await localSigner(() => signingKey(privateKey)).sign(
+      tokenClaims({
+        issuer: 'i',
+        account: { namespace: 'default', name: 'a', uid: 'u' },
+        binding: { kind: 'None' },
+        audiences: ['i'],
+        expirationSeconds: 600,
+        nowSeconds: NOW_SECONDS - 7200,
+        jti: 'j',
+      }),
+    )
+    expect((await run(['explain', '--keys', 'jwks.json'], over)).out).toMatch(/dead since .*Signature: good\.\n/s)
+  })
+
   test('what is no token is said to be none', async () => {
     expect(await run(['explain', 'garbage', '--keys', 'jwks.json'])).toMatchObject({
-      code: 0,
+      code: 1,
       out: expect.stringMatching(/^This is no token: /),
     })
   })

@@ -7,11 +7,10 @@ import { createPublicKey, type JsonWebKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import process from 'node:process'
-import { text } from 'node:stream/consumers'
 import type { HttpsClient } from '../client/https-client.ts'
 import { systemClock } from '../clock.ts'
 import { type ExplainOptions, explainToken, explanationText } from '../token/explain.ts'
-import { MAX_TOKEN_LENGTH, MalformedTokenError, parseJws, parseStrictObject } from '../token/jwt.ts'
+import { isTokenLike, MAX_TOKEN_LENGTH, MalformedTokenError, parseJws, parseStrictObject } from '../token/jwt.ts'
 import { staticKeySource, type VerificationKey, verificationKey, verificationKeysFromPem } from '../token/keys.ts'
 import { TokenVerifier, type Verification } from '../token/verify.ts'
 import { command, type Terminal } from './command.ts'
@@ -66,7 +65,7 @@ export const tokenCommand = command({
         }
         const explanation = explainToken(token, options)
         printAs(terminal, format, explanation, () => explanationText(explanation, nowMs))
-        return 0
+        return explanation.kind === 'malformed' ? 1 : 0
       } finally {
         client?.close()
       }
@@ -84,13 +83,24 @@ async function tokenOf(given: string | undefined, file: string | undefined, term
   return token
 }
 
-const processInput = () => text(process.stdin)
+/** No further than a token goes: what comes may have no end. */
+async function processInput(): Promise<string> {
+  let input = ''
+  for await (const more of process.stdin.setEncoding('utf8')) {
+    input += more
+    if (input.length > 2 * MAX_TOKEN_LENGTH) break
+  }
+  return input
+}
 
 function fileText(path: string, { cwd }: Terminal): string {
   try {
     return readFileSync(resolve(cwd, path), 'utf8')
   } catch (error) {
-    throw new UsageError(`${path} cannot be read: ${(error as Error).message}`)
+    // Node's own words name the file once more.
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (isTokenLike(path)) throw new UsageError('a file is wanted, and that is a token: give it on stdin, or as an argument')
+    throw new UsageError(`${path} cannot be read: ${code === 'ENOENT' ? 'there is no such file' : code}`)
   }
 }
 

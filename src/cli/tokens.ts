@@ -5,6 +5,7 @@
  */
 import type { KubeObject } from '../api/object.ts'
 import type { HttpsClient } from '../client/https-client.ts'
+import { isTokenLike, MalformedTokenError, parseJws, parseStrictObject } from '../token/jwt.ts'
 import { command, type Terminal } from './command.ts'
 import { connect, KUBECONFIG_FLAGS, reporting } from './connection.ts'
 import { UsageError } from './flags.ts'
@@ -34,7 +35,8 @@ export const tokensCommand = command({
   },
   run({ values, words }, terminal) {
     const format = outputFormat(values.output)
-    const [action = '', jti, ...more] = words
+    const [action = '', named, ...more] = words
+    const jti = named === undefined ? undefined : jtiOf(named)
     if (more.length > 0 || !['list', 'show', 'revoke'].includes(action) || (action === 'list' && jti !== undefined))
       throw new UsageError(`podpass tokens takes ${ACTIONS}`)
     if (action === 'show' && jti === undefined) throw new UsageError('podpass tokens show needs the jti of a token')
@@ -60,6 +62,18 @@ export const tokensCommand = command({
   },
 })
 
+/** Who has the token itself may give that: what is asked for, and said, is its jti alone. */
+function jtiOf(word: string): string {
+  if (!isTokenLike(word)) return word
+  try {
+    const { jti } = parseStrictObject(parseJws(word).payload, 'payload')
+    if (typeof jti === 'string' && jti !== '') return jti
+  } catch (error) {
+    if (!(error instanceof MalformedTokenError)) throw error
+  }
+  throw new UsageError('that is a token without a jti: no ledger knows it')
+}
+
 interface OwnerValues {
   namespace: string | undefined
   account: string | undefined
@@ -68,7 +82,7 @@ interface OwnerValues {
 }
 
 /** `name` is in the namespace of `-n`, else of the kubeconfig. */
-function named(text: string, { namespace }: OwnerValues, current: string): { namespace: string; name: string } {
+function ownerNamed(text: string, { namespace }: OwnerValues, current: string): { namespace: string; name: string } {
   const slash = text.indexOf('/')
   return slash < 0 ? { namespace: namespace ?? current, name: text } : { namespace: text.slice(0, slash), name: text.slice(slash + 1) }
 }
@@ -82,7 +96,7 @@ async function list(
 ): Promise<number> {
   const { account, pod, node } = values
   const owner = account ?? pod
-  const at = owner === undefined ? { namespace: values.namespace ?? '', name: '' } : named(owner, values, current)
+  const at = owner === undefined ? { namespace: values.namespace ?? '', name: '' } : ownerNamed(owner, values, current)
   const selectors = [
     ...(account === undefined ? [] : [`spec.serviceAccountName=${at.name}`]),
     ...(pod === undefined ? [] : ['spec.boundObjectRef.kind=Pod', `spec.boundObjectRef.name=${at.name}`]),
@@ -162,8 +176,8 @@ function tokenText({ metadata, spec = {}, status = {} }: any): string {
 
 function revocationSpec(jti: string | undefined, values: OwnerValues, current: string): object {
   const { account, pod, node } = values
-  if (account !== undefined) return { serviceAccount: named(account, values, current) }
-  if (pod !== undefined) return { pod: named(pod, values, current) }
+  if (account !== undefined) return { serviceAccount: ownerNamed(account, values, current) }
+  if (pod !== undefined) return { pod: ownerNamed(pod, values, current) }
   return node === undefined ? { jti } : { node: { name: node } }
 }
 

@@ -8,6 +8,7 @@
  */
 import { LEGACY_ISSUER } from './claims.ts'
 import { type Jws, MalformedTokenError, parseJws, parseStrictObject } from './jwt.ts'
+import type { Rejection } from './rejection.ts'
 import type { Verification } from './verify.ts'
 
 export interface Sentence {
@@ -136,6 +137,9 @@ function headerSentences({ header, stray }: Jws): Sentence[] {
   return sentences
 }
 
+/** What has nothing to do with the signature, and is said elsewhere. */
+const OF_THE_MOMENT: ReadonlySet<Rejection['reason']> = new Set(['Expired', 'NotYetValid', 'IssuedInFuture', 'AudienceMismatch'])
+
 const ALGORITHMS: Readonly<Record<string, string>> = {
   RS256: 'RS256: signed with an RSA key',
   ES256: 'ES256: signed with a P-256 key',
@@ -224,7 +228,7 @@ function ends(kind: Explanation['kind'], payload: Record<string, unknown>, kuber
 function findings({ verification, review, wantedAudiences }: ExplainOptions, audiences: readonly string[]): string[] {
   const found: string[] = []
   if (verification !== undefined) {
-    if (verification.ok) found.push('Signature: good.')
+    if (verification.ok || OF_THE_MOMENT.has(verification.rejection.reason)) found.push('Signature: good.')
     else if (verification.rejection.reason === 'UnknownKey') found.push('Signature: by a key that is not among those published.')
     else if (verification.rejection.reason === 'BadSignature')
       found.push('Signature: wrong. The token was changed, or signed by somebody else.')
@@ -242,7 +246,7 @@ function findings({ verification, review, wantedAudiences }: ExplainOptions, aud
   }
   if (review !== undefined) {
     if (review.authenticated === true) found.push(`Online: alive. The server takes its bearer for ${printable(review.user?.username)}.`)
-    else found.push(`Online: dead. The server says: ${review.error ?? 'nothing'}.`)
+    else found.push(`Online: dead. The server says: ${printable(review.error)}.`)
   }
   return found
 }

@@ -79,6 +79,11 @@ export function parseJws(token: string, knownHeaders?: Map<string, JwsHeader>): 
   }
 }
 
+/** Whether a word that somebody has typed may be a token, and must be repeated nowhere. */
+export function isTokenLike(word: string): boolean {
+  return /^[\w-]{10,}\.[\w-]{2,}\.[\w-]*$/.test(word)
+}
+
 /** The parsed object, with duplicate members and anything but an object refused. Throws MalformedTokenError. */
 export function parseStrictObject(text: string, what: string): Record<string, unknown> {
   let value: unknown

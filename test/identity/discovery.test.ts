@@ -1,10 +1,13 @@
 /**
  * Issuer discovery: the two documents, who may read them, and where they say that the keys are.
  */
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import process from 'node:process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { run } from '../clients/run.ts'
-import { COMMAND, startServe } from '../podpass.ts'
+import { COMMAND, startProcess, startServe } from '../podpass.ts'
 import { accountServer } from './account-server.ts'
 import { startWorld, type World } from './kubectl.ts'
 
@@ -74,6 +77,34 @@ describe('issuer discovery', () => {
       expect(err).toMatch(/--service-account-jwks-uri.*https/)
     } finally {
       server.close()
+      await serve.stop()
+    }
+  })
+
+  test('published files stay, and are published on, while the server is away', async () => {
+    const serve = await startServe('embedded', [`--service-account-signing-key-dir=${mkdtempSync(join(tmpdir(), 'podpass-keys-'))}`])
+    const folder = join(serve.folder, 'public')
+    const kubeconfig = `--kubeconfig=${serve.file('admin.kubeconfig')}`
+    const publisher = startProcess(process.execPath, [COMMAND, 'jwks', 'publish', folder, '--every=1s', kubeconfig])
+    const said = async (pattern: RegExp) => {
+      while (!pattern.test(publisher.log())) {
+        if (publisher.ended.aborted) throw new Error(publisher.log())
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+    }
+    const published = () => JSON.parse(readFileSync(join(folder, JWKS), 'utf8')).keys.length
+    try {
+      await said(/published /)
+      await serve.stopKeeping()
+      await said(/not published this time, what was published stays/)
+      expect(published()).toBe(1)
+      await serve.restart()
+      await run(process.execPath, [COMMAND, 'keys', 'rotate', '--algorithm=ES256', kubeconfig])
+      await said(/published [\w-]+, /)
+      expect(published()).toBe(2)
+      expect(readdirSync(join(folder, 'openid/v1'))).toEqual(['jwks'])
+    } finally {
+      await publisher.stop()
       await serve.stop()
     }
   })

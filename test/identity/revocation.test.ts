@@ -150,6 +150,15 @@ describe.each(STORES.filter(({ isHere }) => isHere))('on $kind', ({ kind }) => {
     expect(one.out).toContain(jtis[3])
   })
 
+  test('who has a token can have it shown and revoked by it, and it goes nowhere', async () => {
+    const token = await issue('robot')
+    const ask = (action: string) =>
+      run(process.execPath, [COMMAND, 'tokens', action, token, '--kubeconfig', serve.file('admin.kubeconfig')])
+    expect((await ask('show')).out).toContain(claimsOf(token).jti)
+    expect((await ask('revoke')).out).toBe('revoked 1 token\n')
+    expect(await server.statusOf(token)).toBe(401)
+  })
+
   test('a revocation outlives the process that acknowledged it', async () => {
     const [revoked, kept] = [await issue('robot'), await issue('robot')]
     await remove(`${GROUP}/namespaces/default/issuedtokens/${claimsOf(revoked).jti}`)
