@@ -18,12 +18,22 @@ const RESERVED: ReadonlySet<string> = new Set(
   'as break const continue else false for function if import in let loop package namespace null return true var void while'.split(' '),
 )
 
-const SUMS: ReadonlySet<TokenType> = new Set(['+', '-'])
-const PRODUCTS: ReadonlySet<TokenType> = new Set(['*', '/', '%'])
+const RELATIONS: ReadonlySet<TokenType> = new Set(['==', '!=', 'in', '<', '<=', '>=', '>'])
+
+/** How tightly operators bind. */
+const TIGHTNESS: ReadonlyMap<TokenType, number> = new Map([
+  ['||', 0],
+  ['&&', 1],
+  ...[...RELATIONS].map((type): [TokenType, number] => [type, 2]),
+  ['+', 3],
+  ['-', 3],
+  ['*', 4],
+  ['/', 4],
+  ['%', 4],
+])
 const LITERALS: ReadonlySet<TokenType> = new Set(['true', 'false', 'null', 'NUM_FLOAT', 'NUM_INT', 'NUM_UINT', 'STRING', 'BYTES'])
 /** What an expression can begin with. */
 const FIRST: ReadonlySet<TokenType> = new Set(['[', '{', '(', '.', '-', '!', ...LITERALS, 'IDENTIFIER'])
-const RELATIONS: ReadonlySet<TokenType> = new Set(['==', '!=', 'in', '<', '<=', '>=', '>'])
 /** What can stand behind an operand whatever is around it. */
 const OPERATORS: readonly TokenType[] = [...RELATIONS, '&&', '||', '-', '+', '*', '/', '%', '?']
 
@@ -77,7 +87,8 @@ class Parser {
         return NOTHING
       })
     } catch (error) {
-      if (!(error instanceof TooDeep)) throw error
+      // Much of what is nested needs more of the stack than is left.
+      if (!(error instanceof TooDeep || error instanceof RangeError)) throw error
       this.#mistakes.push({ at: undefined, message: `expression recursion limit exceeded: ${MAX_DEPTH}` })
       expr = undefined
     }
@@ -172,57 +183,50 @@ class Parser {
     return made
   }
 
-  /** A chain of operators nests to the left. */
-  #chain(read: (step: () => void) => Expr): Expr {
-    const before = this.#depth
-    const made = read(() => {
-      if (++this.#depth > MAX_DEPTH) throw new TooDeep()
-    })
-    this.#depth = before
-    return made
+  #nest(): void {
+    if (++this.#depth > MAX_DEPTH) throw new TooDeep()
   }
 
   #expression(): Expr {
     return this.#deeper(() => {
-      const condition = this.#or()
+      const condition = this.#operators(0)
       return this.#rule(condition, () => {
         const operator = this.#takeIf('?')
         if (operator === undefined) return condition
-        const yes = this.#within([':'], () => this.#or())
+        const yes = this.#within([':'], () => this.#operators(0))
         this.#match(':', [...FIRST])
         return call('_?_:_', operator, condition, yes, this.#expression())
       })
     })
   }
 
-  #or(): Expr {
-    return this.#logical('||', () => this.#logical('&&', () => this.#relation()))
+  /** Operators that bind at least so tightly. Those of one kind nest to the left; of logic they are balanced. */
+  #operators(tightness: number): Expr {
+    const before = this.#depth
+    let left = this.#unary()
+    for (;;) {
+      const { type } = this.#token
+      const own = TIGHTNESS.get(type)
+      if (own === undefined || own < tightness) break
+      if (type === '||' || type === '&&') left = this.#logical(type, left, own + 1)
+      else {
+        this.#nest()
+        const operator = this.#take()
+        left = call(type === 'in' ? '@in' : `_${type}_`, operator, left, this.#operators(own + 1))
+      }
+    }
+    this.#depth = before
+    return left
   }
 
-  #logical(type: '&&' | '||', read: () => Expr): Expr {
-    const terms = [read()]
+  #logical(type: '&&' | '||', first: Expr, tightness: number): Expr {
+    const terms = [first]
     const operators: Token[] = []
     for (let operator = this.#takeIf(type); operator !== undefined; operator = this.#takeIf(type)) {
       operators.push(operator)
-      terms.push(read())
+      terms.push(this.#operators(tightness))
     }
     return balanced(`_${type}_`, terms, operators, 0, operators.length - 1)
-  }
-
-  #relation(): Expr {
-    return this.#binary(RELATIONS, () => this.#binary(SUMS, () => this.#binary(PRODUCTS, () => this.#unary())))
-  }
-
-  #binary(types: ReadonlySet<TokenType>, read: () => Expr): Expr {
-    return this.#chain((step) => {
-      let left = read()
-      while (types.has(this.#type)) {
-        step()
-        const operator = this.#take()
-        left = call(operator.type === 'in' ? '@in' : `_${operator.type}_`, operator, left, read())
-      }
-      return left
-    })
   }
 
   #unary(): Expr {
@@ -261,17 +265,13 @@ class Parser {
   }
 
   #member(): Expr {
-    return this.#chain((step) => {
-      let expr = this.#primary()
-      return this.#rule(expr, () => {
-        for (;;) {
-          if (this.#type === '.') expr = this.#selection(expr)
-          else if (this.#type === '[') expr = this.#index(expr)
-          else return expr
-          step()
-        }
-      })
+    const before = this.#depth
+    let expr = this.#primary()
+    this.#rule(undefined, () => {
+      for (; this.#type === '.' || this.#type === '['; this.#nest()) expr = this.#type === '.' ? this.#selection(expr) : this.#index(expr)
     })
+    this.#depth = before
+    return expr
   }
 
   #selection(operand: Expr): Expr {
