@@ -295,6 +295,7 @@ describe('podpass trace', () => {
       mount: 'there: in pod production/web-1',
       present: expect.stringMatching(/^bearer token: /),
       authenticate: expect.stringMatching(/^accepted: system:serviceaccount:production:deploy-bot, in system:serviceaccounts, /),
+      'fair limits': 'seated: by flow schema service-accounts, priority level workload-low',
       authorize: 'allowed: RBAC: allowed by RoleBinding "deploy/production" of Role "deployer" to ServiceAccount "deploy-bot/production"',
     })
     for (const { atMs, tookMs } of trace.steps.slice(4)) expect(tookMs >= 0 && atMs >= 0).toBe(true)

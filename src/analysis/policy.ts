@@ -30,10 +30,12 @@ export interface ReadOptions {
   namespace: string
   /** Fills aggregated ClusterRoles, as the controller of a cluster would. */
   aggregate: boolean
+  /** Where an object comes from, for errors. */
+  origin?(object: KubeObject): string | undefined
 }
 
 /** The RBAC objects among `objects`, of which Lists are opened; a later one replaces an earlier one of the same name. @throws PolicyError */
-export function policyFrom(objects: Iterable<KubeObject>, { namespace, aggregate }: ReadOptions): Policy {
+export function policyFrom(objects: Iterable<KubeObject>, { namespace, aggregate, origin }: ReadOptions): Policy {
   const kinds = {
     ClusterRole: new Map<string, ClusterRole>(),
     Role: new Map<string, Role>(),
@@ -43,7 +45,7 @@ export function policyFrom(objects: Iterable<KubeObject>, { namespace, aggregate
   for (const object of opened(objects)) {
     if (!API_VERSIONS.has(object.apiVersion ?? '') || !KINDS.has(object.kind ?? '')) continue
     const kind = object.kind as keyof typeof kinds
-    const checked = check(object, kind)
+    const checked = check(object, kind, origin?.(object))
     const name = checked.metadata?.name ?? ''
     const isCluster = kind.startsWith('Cluster')
     const within = isCluster ? '' : checked.metadata?.namespace || namespace
@@ -92,8 +94,8 @@ function aggregated(clusterRoles: readonly ClusterRole[]): ClusterRole[] {
   return roles
 }
 
-function check<T extends KubeObject>(object: T, kind: string): T {
-  const where = `${kind} ${typeof object.metadata?.name === 'string' ? object.metadata.name : '(without a name)'}`
+function check<T extends KubeObject>(object: T, kind: string, origin: string | undefined): T {
+  const where = `${origin === undefined ? '' : `${origin}: `}${kind} ${typeof object.metadata?.name === 'string' ? object.metadata.name : '(without a name)'}`
   if (typeof object.metadata?.name !== 'string' || object.metadata.name === '') throw new PolicyError(`${where}: metadata.name is needed`)
   if (object.metadata.namespace !== undefined && object.metadata.namespace !== null && typeof object.metadata.namespace !== 'string')
     throw new PolicyError(`${where}: metadata.namespace is no text`)

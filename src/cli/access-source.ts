@@ -100,9 +100,13 @@ function serverSource(client: HttpsClient, namespace: string): AccessSource {
 }
 
 async function readServer(client: HttpsClient): Promise<AccessModel> {
-  const lists = await Promise.all(
-    ['clusterroles', 'roles', 'clusterrolebindings', 'rolebindings'].map((resource) => listAll(client, `${RBAC}/${resource}`)),
-  )
+  const resources = ['clusterroles', 'roles', 'clusterrolebindings', 'rolebindings']
+  const lists = await Promise.all(resources.map((resource) => listAll(client, `${RBAC}/${resource}`))).catch((error: unknown) => {
+    if (!isStatusError(error, 'Forbidden')) throw error
+    throw new PolicyError(
+      `${error.message}\nThis is answered from all roles and bindings: whoever asks has to be allowed to list ${resources.join(', ')}.`,
+    )
+  })
   return AccessModel.of(policyFrom(lists.flat(), { namespace: 'default', aggregate: false }))
 }
 
@@ -155,12 +159,16 @@ async function askServer(client: HttpsClient, user: RbacUser | undefined, questi
 }
 
 function fileSource({ from, 'default-policy': defaultPolicy }: SourceValues, namespace: string, terminal: Terminal): AccessSource {
-  const objects = [...opened(from.flatMap((path) => readFiles(resolve(terminal.cwd, path))))]
+  const files = new Map<KubeObject, string>()
+  for (const path of from)
+    for (const file of filesIn(resolve(terminal.cwd, path))) for (const object of opened(readFile(file))) files.set(object, file)
+  const objects = [...files.keys()]
   return {
     namespace,
     async model() {
       const { bootstrapObjects } = await import('../rbac/bootstrap.ts')
-      return AccessModel.of(policyFrom([...(defaultPolicy ? bootstrapObjects() : []), ...objects], { namespace, aggregate: true }))
+      const all = [...(defaultPolicy ? bootstrapObjects() : []), ...objects]
+      return AccessModel.of(policyFrom(all, { namespace, aggregate: true, origin: (object) => files.get(object) }))
     },
     names: async () => new ResourceNames([...(await builtInNames()), ...namesFromDefinitions(objects)]),
     self: () => Promise.reject(new UsageError('--as is needed: files do not say who you are')),
@@ -169,28 +177,29 @@ function fileSource({ from, 'default-policy': defaultPolicy }: SourceValues, nam
   }
 }
 
-/** Every object in a file, or in the files of a folder. A file that cannot be read would make the answers wrong: it is refused. */
-function readFiles(path: string): KubeObject[] {
-  let paths: string[]
+/** The file, or the files of a folder; not what else may lie there, a pipe that nobody writes to say. */
+function filesIn(path: string): string[] {
   try {
-    paths = statSync(path).isDirectory()
-      ? readdirSync(path, { recursive: true, encoding: 'utf8' })
-          .filter((name) => /\.(ya?ml|json)$/.test(name) && !/(^|[/\\])(\.|node_modules[/\\])/.test(name))
-          .sort()
-          .map((name) => join(path, name))
-      : [path]
+    if (!statSync(path).isDirectory()) return [path]
+    return readdirSync(path, { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.(ya?ml|json)$/.test(name) && !/(^|[/\\])(\.|node_modules[/\\])/.test(name))
+      .sort()
+      .map((name) => join(path, name))
+      .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile() ?? true)
   } catch (error) {
     throw new UsageError(`--from=${path}: ${(error as Error).message}`)
   }
-  return paths.flatMap((file) => {
-    try {
-      // JSON is YAML.
-      const documents = parseYamlDocuments(readFileSync(file, 'utf8')).map((tree) => plainValue(tree))
-      return documents.filter((one): one is KubeObject => one !== null && typeof one === 'object' && !Array.isArray(one))
-    } catch (error) {
-      throw new PolicyError(`${file}: ${(error as Error).message}`)
-    }
-  })
+}
+
+/** Every object in a file. One that cannot be read would make the answers wrong: it is refused. */
+function readFile(file: string): KubeObject[] {
+  try {
+    // JSON is YAML.
+    const documents = parseYamlDocuments(readFileSync(file, 'utf8')).map((tree) => plainValue(tree))
+    return documents.filter((one): one is KubeObject => one !== null && typeof one === 'object' && !Array.isArray(one))
+  } catch (error) {
+    throw new PolicyError(`${file}: ${(error as Error).message}`)
+  }
 }
 
 /** Kinds that only a running server can make, and that are only ever created. */

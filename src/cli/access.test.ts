@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -243,7 +244,19 @@ describe('what cannot be answered', () => {
       join(folder, 'wrong.txt'),
       'apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: r}\nrules: [{verbs: get}]\n',
     )
-    expect((await run('rules', '--as', 'x', '--from', 'wrong.txt')).err).toBe('podpass: Role r: rules[0].verbs: a list is needed\n')
+    expect((await run('rules', '--as', 'x', '--from', 'wrong.txt')).err).toBe(
+      `podpass: ${join(folder, 'wrong.txt')}: Role r: rules[0].verbs: a list is needed\n`,
+    )
+  })
+
+  test('a pipe in a folder is not waited for, a broken link is named', async () => {
+    const odd = join(folder, 'odd')
+    mkdirSync(join(odd, 'more.yaml'), { recursive: true })
+    execFileSync('mkfifo', [join(odd, 'pipe.yaml')])
+    expect((await run('can-i', 'get', 'pods', '--as', 'x', '--from', 'odd')).out).toBe('no\n')
+    symlinkSync('nowhere', join(odd, 'link.yaml'))
+    expect((await run('can-i', 'get', 'pods', '--as', 'x', '--from', 'odd')).err).toContain(`${join(odd, 'link.yaml')}: ENOENT`)
+    rmSync(odd, { recursive: true })
   })
 
   test('without a kubeconfig it says what to give', async () => {

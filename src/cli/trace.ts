@@ -55,7 +55,13 @@ export const traceCommand = command({
           printAs(terminal, format, trace, () => traceText(trace))
           return 0
         }
-        const why = status === 404 ? 'it is no podpass server that can trace' : (body?.message ?? `HTTP ${status}`)
+        const said = body?.message ?? `HTTP ${status}`
+        const why =
+          status === 404
+            ? 'it is no podpass server that can trace'
+            : status === 403
+              ? `${said}\nOnly members of the group system:masters may trace requests; with --token-file or --as they trace those of others.`
+              : said
         terminal.err(`podpass: ${config.server}: ${why}\n`)
         return 1
       } finally {

@@ -12,6 +12,7 @@ import type { Authentication, Authenticator } from '../authentication/authentica
 import type { UserInfo } from '../authentication/user.ts'
 import type { Authorizer } from '../authorization/authorizer.ts'
 import { forbiddenSentence } from '../authorization/forbidden.ts'
+import type { Cache } from '../cache/cache.ts'
 import type { Verbs } from '../registry/verbs/context.ts'
 import { aroundStore } from '../storage/around-store.ts'
 import type { WriteOutcome } from '../storage/store.ts'
@@ -141,7 +142,7 @@ function tracedDeps(deps: HandlerDeps, steps: Steps, seen: { user: UserInfo }, o
       seen.user = acting
       return acting
     },
-    ...(deps.fairness === undefined ? {} : { fairness: tracedFairness(deps.fairness, steps) }),
+    ...(deps.fairness === undefined ? {} : { fairness: tracedFairness(deps.fairness, steps, deps.verbs.world.cache) }),
     verbs: tracedVerbs(deps.verbs, steps),
   }
 }
@@ -162,15 +163,22 @@ function authenticationWords(outcome: Authentication): [string, string] {
   }
 }
 
-function tracedFairness(fairness: NonNullable<HandlerDeps['fairness']>, steps: Steps): NonNullable<HandlerDeps['fairness']> {
+function tracedFairness(fairness: NonNullable<HandlerDeps['fairness']>, steps: Steps, cache: Cache): NonNullable<HandlerDeps['fairness']> {
+  const named = (resource: string, uid: string) => {
+    for (const { object } of cache.resource(`flowcontrol.apiserver.k8s.io/v1/${resource}`)?.snapshot().scan('') ?? [])
+      if (object.metadata?.uid === uid) return object.metadata.name
+    return uid
+  }
   return {
     admit: (asked) =>
       steps.run(
         'fair limits',
         () => fairness.admit(asked),
-        ({ admitted, priorityLevelUid }) => [
+        ({ admitted, flowSchemaUid, priorityLevelUid }) => [
           admitted ? 'seated' : 'refused',
-          priorityLevelUid === undefined ? '' : `priority level ${priorityLevelUid}`,
+          flowSchemaUid === undefined || priorityLevelUid === undefined
+            ? ''
+            : `by flow schema ${named('flowschemas', flowSchemaUid)}, priority level ${named('prioritylevelconfigurations', priorityLevelUid)}`,
         ],
       ),
   }
