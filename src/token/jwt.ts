@@ -9,6 +9,7 @@
  */
 import { isUtf8 } from 'node:buffer'
 import { type KeyObject, sign as nodeSign, verify as nodeVerify } from 'node:crypto'
+import { availableParallelism } from 'node:os'
 
 /** Everything that is ever signed or accepted. The key decides which one; the header only has to agree. */
 export type Algorithm = 'RS256' | 'ES256' | 'ES384' | 'ES512'
@@ -105,11 +106,37 @@ export function signJws(key: { algorithm: Algorithm; privateKey: KeyObject; head
     const raw = derToRaw(nodeSign(HASH[key.algorithm], bytes, key.privateKey), COORDINATE[key.algorithm])
     return Promise.resolve(`${input}.${raw.toString('base64url')}`)
   }
-  return new Promise((resolve, reject) => {
-    nodeSign(HASH.RS256, bytes, key.privateKey, (error, signature) => {
-      if (error) reject(error)
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
+  onPool((done) => {
+    const signed = (error: unknown, signature?: Buffer) => {
+      done()
+      if (signature === undefined) reject(error)
       else resolve(`${input}.${signature.toString('base64url')}`)
-    })
+    }
+    try {
+      nodeSign(HASH.RS256, bytes, key.privateKey, signed)
+    } catch (error) {
+      signed(error)
+    }
+  })
+  return promise
+}
+
+/** One core is left to the loop that answers everybody: more signatures at a time would take turns with it. */
+const SIGNATURES_AT_ONCE = Math.max(1, availableParallelism() - 1)
+const waiting: ((done: () => void) => void)[] = []
+let running = 0
+
+function onPool(sign: (done: () => void) => void): void {
+  if (running === SIGNATURES_AT_ONCE) {
+    waiting.push(sign)
+    return
+  }
+  running++
+  sign(() => {
+    running--
+    const next = waiting.shift()
+    if (next !== undefined) onPool(next)
   })
 }
 
