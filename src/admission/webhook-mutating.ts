@@ -10,7 +10,7 @@ import { decodeBody, JSON_TYPE } from '../api/decode.ts'
 import { encodeJson, encodeObject } from '../api/encode.ts'
 import { JsonSyntaxError, parseJson } from '../api/json.ts'
 import type { KubeObject } from '../api/object.ts'
-import { applyJsonPatch } from '../api/patch/json-patch.ts'
+import { afterOperations } from '../api/patch/json-patch.ts'
 import { isObject, type JsonObject } from '../api/patch/json-value.ts'
 import { semanticEqual } from '../api/semantic-equal.ts'
 import { internalError, quote, StatusError } from '../api/status.ts'
@@ -134,7 +134,7 @@ function applyVerdict(
 
 function patched(before: KubeObject, operations: readonly JsonObject[], decode: (document: KubeObject) => KubeObject): KubeObject {
   try {
-    return decode(applyJsonPatch(before, operations) as KubeObject) // whatever it is, decoding tells
+    return decode(afterOperations(before, operations) as KubeObject) // whatever it is, decoding tells
   } catch (error) {
     throw internalError(error instanceof Error ? error.message.replace(NOT_HANDLED, '') : String(error))
   }

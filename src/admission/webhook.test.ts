@@ -521,6 +521,29 @@ describe('a patch', () => {
     expect(status).toMatchObject({ code: 500, reason: 'InternalError' })
   })
 
+  test.each<[string, object[], string]>([
+    [
+      'does not apply',
+      [{ op: 'add', path: '/none/x', value: '1' }],
+      'add operation does not apply: doc is missing path: "/none/x": missing value',
+    ],
+    [
+      'grows by copying',
+      [
+        { op: 'add', path: '/data', value: { a: 'x'.repeat(1000) } },
+        ...Array.from({ length: 30 }, (_, i) => ({ op: 'copy', from: '/data', path: `/data/z${i}` })),
+      ],
+      'Unable to complete the copy, the accumulated size increase of copy is 4152259, exceeding the limit 3145728',
+    ],
+  ])('that %s says why', async (_, operations, why) => {
+    expect((await patchedBy(patchOf(...operations))).status?.message).toBe(`Internal error occurred: ${why}`)
+  })
+
+  test('may have more operations than one of a client', async () => {
+    const many = Array.from({ length: 10_001 }, () => ({ op: 'add', path: '/data/b', value: '2' }))
+    expect((await patchedBy(patchOf(...many))).object?.['data']).toEqual({ a: '1', b: '2' })
+  })
+
   test('that names `__proto__` is a member like any other, and unknown members are dropped', async () => {
     const { object, status } = await patchedBy(
       patchOf({ op: 'add', path: '/data/__proto__', value: 'p' }, { op: 'add', path: '/nothing', value: 1 }),

@@ -149,7 +149,7 @@ class Patching {
       throw new JsonPatchFailure(`copy operation does not apply: doc is missing destination path: ${path}: ${MISSING}`)
     this.#copiedBytes += value === null ? 0 : Buffer.byteLength(JSON.stringify(value, bigintAsNumber))
     if (this.#copiedBytes > MAX_COPY_BYTES) {
-      const limit = `the accumulated size increase of copy operations is ${this.#copiedBytes}, exceeding the limit ${MAX_COPY_BYTES}`
+      const limit = `the accumulated size increase of copy is ${this.#copiedBytes}, exceeding the limit ${MAX_COPY_BYTES}`
       throw new JsonPatchFailure(`Unable to complete the copy, ${limit}`)
     }
     within('error while adding value during copy', () => insert(place, copyJson(value)))
