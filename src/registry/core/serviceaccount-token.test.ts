@@ -210,3 +210,15 @@ test('the verifier takes what was issued', async () => {
   })
   expect(verifier.verifyToken(answer['status'].token, { nowMs: NOW_MS }).ok).toBe(true)
 })
+
+test.each([
+  [60, undefined],
+  [61, 429],
+])('a token that is to be dated %i seconds ahead is refused rather than handed out dead: %s', async (ahead, code) => {
+  const { post } = world({ earliestIssueSeconds: (_, nowSeconds) => nowSeconds + ahead })
+  const outcome = await post('robot', { spec: {} }).then(
+    () => undefined,
+    (error: unknown) => (isStatusError(error) ? error.status.code : error),
+  )
+  expect(outcome).toBe(code)
+})

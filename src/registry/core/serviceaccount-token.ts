@@ -6,12 +6,13 @@
  */
 import { type FieldError, invalidValue } from '../../api/field.ts'
 import { type KubeObject, metaOf } from '../../api/object.ts'
-import { badRequest, conflict, internalError, invalid, notFound, quote } from '../../api/status.ts'
+import { badRequest, conflict, internalError, invalid, notFound, quote, tooManyRequests } from '../../api/status.ts'
 import type { BoundObjectReference, TokenRequest } from '../../api/types/authentication/v1.ts'
 import type { Cache } from '../../cache/cache.ts'
 import { rfc3339 } from '../../clock.ts'
 import { type Binding, type TokenClaims, tokenClaims, WARN_AFTER_SECONDS } from '../../token/claims.ts'
 import type { TokenIssuer, TokenOwner } from '../../token/issuer.ts'
+import { LEEWAY_MS } from '../../token/verify.ts'
 import type { Action, ActionSubresource } from '../resource.ts'
 
 const KIND = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' }
@@ -109,7 +110,12 @@ function issueSeconds({ earliestIssueSeconds }: TokenIssuer, accountUid: string,
   const owners: TokenOwner[] = [{ kind: 'Account', uid: accountUid }]
   if (binding.kind === 'Pod') owners.push({ kind: 'Pod', uid: binding.pod.uid })
   if (binding.kind === 'Node') owners.push({ kind: 'Node', uid: binding.node.uid })
-  return earliestIssueSeconds(owners, nowSeconds)
+  const issuedAtSeconds = earliestIssueSeconds(owners, nowSeconds)
+  const aheadSeconds = issuedAtSeconds - nowSeconds - LEEWAY_MS / 1000
+  // Revoked dozens of times within a minute, or by a clock that stands.
+  if (aheadSeconds > 0)
+    throw tooManyRequests('all tokens were revoked so often just now that a new one would not be valid yet: wait a moment', aheadSeconds)
+  return issuedAtSeconds
 }
 
 async function sign(issuer: TokenIssuer, claims: TokenClaims): Promise<string> {
