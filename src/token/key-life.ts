@@ -46,10 +46,13 @@ export function activeLife(lives: readonly KeyLife[], nowMs: number): KeyLife | 
   return livesByTurn(lives, nowMs)[0]
 }
 
-/** Keys that have had their turn and are still accepted, the last first: whatever they sign every verifier knows. */
-export function livesByTurn(lives: readonly KeyLife[], nowMs: number): KeyLife[] {
+/**
+ * Keys that have had their turn by a time and are still accepted (by the same time when no other is given), the last first: whatever they sign
+ * every verifier knows.
+ */
+export function livesByTurn(lives: readonly KeyLife[], turnMs: number, nowMs = turnMs): KeyLife[] {
   return lives
-    .filter(({ activeAtMs, retiredAtMs }) => reached(activeAtMs, nowMs) && !reached(retiredAtMs, nowMs))
+    .filter(({ activeAtMs, retiredAtMs }) => reached(activeAtMs, turnMs) && !reached(retiredAtMs, nowMs))
     .reverse()
     .sort((one, other) => other.activeAtMs! - one.activeAtMs!) // reached, so there
 }
@@ -89,7 +92,14 @@ export function retired(lives: readonly KeyLife[], kid: string, nowMs: number): 
   const life = lives.find((one) => one.kid === kid)
   if (life === undefined) throw new RangeError(`no key ${kid}`)
   if (keyState(life, lives, nowMs) === 'active') throw new RangeError(`key ${kid} signs: rotate to another first`)
-  return lives.map((one) => (one.kid === kid ? { ...one, retiredAtMs: nowMs, endedEarly: true } : one))
+  const left = lives.map((one): KeyLife => (one.kid === kid ? { ...one, retiredAtMs: nowMs, endedEarly: true } : one))
+  // Where it was to take over, the key before it goes on: that one was to go for its sake.
+  const last = livesByTurn(left, Number.POSITIVE_INFINITY, nowMs)[0]
+  return left.map((one) => {
+    if (one !== last) return one
+    const { retiredAtMs: _, ...rest } = one
+    return rest
+  })
 }
 
 /**

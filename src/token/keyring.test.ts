@@ -112,6 +112,21 @@ function claims(nowMs: number, jti: string) {
   })
 }
 
+test('when the next key is retired before its turn, the key that signs goes on for good', () => {
+  const keys = [newKey(), newKey(), newKey()]
+  const [first, second, third] = keys.map(({ verification }) => verification.kid) as [string, string, string]
+  const clock = clockAt(START_MS)
+  const ring = ringOf(clock, keys)
+  rotate(ring, clock, second)
+  rotate(ring, clock, third)
+  ring.replace(retired(ring.lives, third, clock.nowMs()))
+  expect(ring.lives.map(({ retiredAtMs }) => retiredAtMs !== undefined)).toEqual([true, false, true])
+  ring.replace(retired(ring.lives, second, clock.nowMs()))
+  clock.ms += 50 * 365 * 24 * HOUR_MS
+  expect(ring.active().kid).toBe(first)
+  expect(states(ring)).toEqual(['active', 'retired', 'retired'])
+})
+
 test('a relying party that keeps the keys as long as it may knows every key it meets, through three rotations', async () => {
   const clock = clockAt(START_MS)
   const keys = [newKey(), newKey(), newKey(), newKey()]

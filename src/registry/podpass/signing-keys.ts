@@ -17,6 +17,8 @@ import { PODPASS_GROUP, PODPASS_VERSION, schemaName } from './schemas.ts'
 const ROTATION = { group: PODPASS_GROUP, version: PODPASS_VERSION, kind: 'SigningKeyRotation' }
 const RESOURCE = { group: PODPASS_GROUP, resource: 'signingkeys' }
 const ALGORITHMS = ['RS256', 'ES256'] as const
+/** The last that RFC 3339 can write. */
+const LAST_TIME_MS = Date.UTC(9999, 11, 31, 23, 59, 59)
 
 export interface SigningKeysDeps {
   keys: KeySource
@@ -134,7 +136,8 @@ function shown(keys: KeySource, folder: KeyFolder | undefined): KubeObject[] {
       ...(state !== 'retired' && { onThisServer: signsHere ? 'Signs' : isHere ? 'Present' : 'Missing' }),
       ...(publishedAtMs !== undefined && { publishedTime: rfc3339(publishedAtMs) }),
       ...(activeAtMs !== undefined && { activeTime: rfc3339(activeAtMs) }),
-      ...(retiredAtMs !== undefined && { retirementTime: rfc3339(retiredAtMs) }),
+      // A key whose tokens never end goes only when somebody ends it.
+      ...(retiredAtMs !== undefined && retiredAtMs <= LAST_TIME_MS && { retirementTime: rfc3339(retiredAtMs) }),
     }),
   )
 }
