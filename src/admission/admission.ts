@@ -34,6 +34,8 @@ export interface AdmissionRequest {
   annotate(key: string, value: string, from?: 'Request'): void
   /** Aborts when the caller goes away or the request's deadline passes. */
   signal?(): AbortSignal
+  /** Until the request's time is up. */
+  remainingMs?(): number
   /** Set by a plugin that wants the mutating ones to run once more. */
   reinvocation?: Reinvocation
 }

@@ -424,6 +424,14 @@ describe('several webhooks', () => {
     (letter: string) =>
     ({ object }: any): Answer => ({ allowed: true, ...patchOf({ op: 'add', path: '/data/a', value: `${object.data.a}${letter}` }) })
 
+  test('that mutate are given no more time than the caller has left', async () => {
+    const made = await setting()
+    const webhook = await served(appending('b'))
+    await register(made, 'mutating', 'slow', [{ ...clientConfig(webhook), timeoutSeconds: 30 }])
+    await run([mutatingAdmissionWebhook(made.deps)], { remainingMs: () => 7200 })
+    expect(webhook.asked[0]?.path).toContain('?timeout=8s')
+  })
+
   test('that mutate are asked in the order of their configurations, each seeing what was made before', async () => {
     const made = await setting()
     const [b, c, d] = [await served(appending('b')), await served(appending('c')), await served(appending('d'))]

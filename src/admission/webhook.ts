@@ -83,7 +83,8 @@ export async function ask(
     body = await client.call({
       clientConfig: webhook.clientConfig,
       body: question,
-      timeoutMs: webhook.timeoutMs,
+      // The caller may be less patient than the configuration.
+      timeoutMs: Math.max(1, Math.min(webhook.timeoutMs, request.remainingMs?.() ?? webhook.timeoutMs)),
       signal: request.signal?.(),
     })
   } catch (error) {

@@ -58,6 +58,7 @@ export interface ServerRequest {
   readonly nowMs: number
   /** Of `performance.now()`. */
   readonly startedAt: number
+  readonly timeoutMs: number
   info: RequestInfo
   /** The acting user, after impersonation. */
   user: UserInfo

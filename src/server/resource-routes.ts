@@ -204,6 +204,7 @@ function contextOf(request: ServerRequest, endpoint: Endpoint, name: string): Ve
       if (from === undefined || request.audit?.keepsRequest === true) request.annotations[key] = value
     },
     signal: () => request.signal,
+    remainingMs: () => request.timeoutMs - (performance.now() - request.startedAt),
   }
 }
 

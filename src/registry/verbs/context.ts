@@ -52,6 +52,8 @@ export interface VerbContext {
    * costs a hidden class of its own, and that keeps the whole request alive until the next full garbage collection.
    */
   signal(): AbortSignal
+  /** Until the request's time is up; absent for calls from inside the process. */
+  remainingMs?(): number
 }
 
 /** A single object: as cached bytes where nothing has to be changed, or decoded. */
@@ -137,6 +139,7 @@ export function admissionRequest(
     warn: context.warn,
     annotate: context.annotate,
     signal: context.signal,
+    ...(context.remainingMs === undefined ? {} : { remainingMs: context.remainingMs }),
   }
 }
 
