@@ -88,6 +88,17 @@ describe('new keys', () => {
     expect(signer.byKid('second').length).toBe(1)
   })
 
+  test('under an old name are new all the same: what the key before them signed is refused', async () => {
+    const { reference, signer } = await signers()
+    const verifier = new TokenVerifier({ keys: signer, issuers: [ISSUER], apiAudiences: [ISSUER] })
+    const token = await signer.sign(claims)
+    expect(verifier.verifyToken(token, { nowMs: NOW_MS }).ok).toBe(true)
+    reference.keys = [{ kid: 'first', privateKey: newKey() }]
+    clock.ms += 1000
+    await signer.refresh()
+    expect(verifier.verifyToken(token, { nowMs: NOW_MS }).ok).toBe(false)
+  })
+
   test('that cannot be had leave the old ones in use, and are asked for again soon', async () => {
     const failures: unknown[] = []
     const { reference, signer } = await signers(undefined, { failed: (error) => failures.push(error) })

@@ -169,9 +169,7 @@ export class ExternalSigner implements TokenSigner, KeySource {
     const same =
       before.dataTimestamp === keys.dataTimestamp &&
       before.keys.length === keys.keys.length &&
-      before.keys.every(
-        (key, index) => key.kid === keys.keys[index]!.kid && key.excludeFromDiscovery === keys.keys[index]!.excludeFromDiscovery,
-      )
+      before.keys.every((key, index) => isSame(key, keys.keys[index]!)) // as many
     if (!same) this.#generation++
   }
 
@@ -240,6 +238,11 @@ export class ExternalSigner implements TokenSigner, KeySource {
     })
     return promise
   }
+}
+
+/** A name may have got another key: what the one before it signed is no good any more. */
+function isSame(one: VerificationKey, other: VerificationKey): boolean {
+  return one.kid === other.kid && one.excludeFromDiscovery === other.excludeFromDiscovery && one.publicKey.equals(other.publicKey)
 }
 
 /** gRPC's codes by number, as Go prints them. */
