@@ -19,6 +19,7 @@ import { admissionForbidden } from './chain.ts'
 import { type CompiledMutations, compileMutations, mutated } from './mutatingpolicy-compiled.ts'
 import { type ActivationDeps, activation } from './policy-activation.ts'
 import { errorTypeOf } from './policy-checks.ts'
+import { decided } from './policy-decisions.ts'
 import { conditionsHold } from './policy-expressions.ts'
 import { type FollowedPolicy, followPolicies } from './policy-following.ts'
 import { isExemptFromPolicies, matchCriteria } from './policy-matching.ts'
@@ -164,7 +165,8 @@ async function applyOne(
     const base = activation(request, name, deps)
     return (wanted) => (wanted === 'params' && policy.spec?.paramKind !== undefined ? param : base(wanted))
   }
-  const held = await conditionsHold(policy.spec?.matchConditions ?? [], named(), new Budget(MATCH_CONDITIONS_BUDGET))
+  const conditions = policy.spec?.matchConditions ?? []
+  const held = await decided(request, () => conditionsHold(conditions, named(), new Budget(MATCH_CONDITIONS_BUDGET)))
   if (held !== true) {
     if (held !== false) failed(held)
     return false
@@ -185,7 +187,10 @@ async function applyOne(
     try {
       const own: ResourceName = { resource: resourceOf(request), kind: request.kind }
       const before = deps.objects.convert(object, own, name)
-      const after = mutated(mutation, before, { variables: compiled.variables, names: named(), kind: name.kind, objects: deps.objects })
+      const { variables } = compiled
+      const after = await decided(request, () =>
+        mutated(mutation, before, { variables, names: named(), kind: name.kind, objects: deps.objects }),
+      )
       changed ||= !semanticEqual(before, after)
       replaceContents(object, deps.objects.convert(after, name, own))
       applied = true

@@ -14,6 +14,7 @@ import { type Check, celAuthorizer, type Question } from '../cel/authorizer.ts'
 import type { Variables } from '../cel/scope.ts'
 import type { AdmissionRequest } from './admission.ts'
 import type { PolicyCheck } from './policy-checks.ts'
+import { decisionFor } from './policy-decisions.ts'
 import { resourceOf } from './webhook-matching.ts'
 import type { ObjectInterfaces, ResourceName } from './webhook-objects.ts'
 
@@ -78,28 +79,9 @@ function requestResource({ group, resource, subresource, namespace, name }: Admi
   return { group, resource, subresource, namespace, name }
 }
 
-/** Decisions of one request are made once. */
-function checker({ user }: AdmissionRequest, authorizer: Authorizer): Check {
-  const known = new Map<string, ReturnType<Check>>()
-  return (question) => {
-    const key = JSON.stringify(question)
-    let answer = known.get(key)
-    if (answer === undefined) {
-      answer = decide(question)
-      known.set(key, answer)
-    }
-    return answer
-  }
-
-  function decide(question: Question): ReturnType<Check> {
-    const outcome = authorizer.authorize(attributesOf(question))
-    if (outcome instanceof Promise) return { allowed: false, reason: '', error: 'the authorizer does not decide at once' }
-    return {
-      allowed: outcome.decision === 'allow',
-      reason: outcome.reason,
-      error: outcome.decision === 'allow' ? undefined : outcome.evaluationError,
-    }
-  }
+function checker(request: AdmissionRequest, authorizer: Authorizer): Check {
+  const { user } = request
+  return (question) => decisionFor(request, authorizer, JSON.stringify(question), () => attributesOf(question))
 
   function attributesOf({ username, path, fieldSelector, labelSelector, ...question }: Question): Attributes {
     const [, namespace = ''] = /^system:serviceaccount:([^:]*):/.exec(username ?? '') ?? []

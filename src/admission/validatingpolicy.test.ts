@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { type KubeObject, metaOf } from '../api/object.ts'
 import { isStatusError, type Status } from '../api/status.ts'
+import type { Authorizer } from '../authorization/authorizer.ts'
 import { layoutCodec } from '../cache/layout.ts'
 import type { AdmissionRequest } from './admission.ts'
 import type { PolicyCheck } from './policy-checks.ts'
@@ -21,6 +22,7 @@ interface Setting {
   params?: readonly KubeObject[]
   object?: KubeObject
   request?: Partial<AdmissionRequest>
+  authorizer?: Authorizer
 }
 
 interface Outcome {
@@ -31,7 +33,14 @@ interface Outcome {
   checks: string[]
 }
 
-async function admit({ policy = {}, binding = {}, params = [], object, request: change = {} }: Setting): Promise<Outcome> {
+async function admit({
+  policy = {},
+  binding = {},
+  params = [],
+  object,
+  request: change = {},
+  authorizer: given,
+}: Setting): Promise<Outcome> {
   world = await openWorld([['v1/namespaces', { metadata: { name: 'app', labels: { team: 'a' } } }]])
   for (const id of [POLICIES, BINDINGS]) await world.cache.register(id, `/${id}/`, layoutCodec())
   await world.put(POLICIES, { kind: 'ValidatingAdmissionPolicy', metadata: { name: 'p' }, spec: { matchConstraints: PODS, ...policy } })
@@ -54,7 +63,7 @@ async function admit({ policy = {}, binding = {}, params = [], object, request: 
           }
         : undefined,
   }
-  const authorizer = authorizerThat((verb) => verb === 'get')
+  const authorizer = given ?? authorizerThat((verb) => verb === 'get')
   const checks: string[] = []
   const checked = (_: string, { action, errorType }: PolicyCheck) => checks.push(`${action} ${errorType}`)
   const plugin = validatingAdmissionPolicy({ cache: world.cache, objects, authorizer, checked })
@@ -241,6 +250,30 @@ describe('a binding', () => {
     expect(JSON.parse(annotations['validation.policy.admission.k8s.io/validation_failure'] ?? '')).toEqual([
       { message, policy: 'p', binding: 'b', expressionIndex: 0, validationActions: ['Warn', 'Audit'] },
     ])
+  })
+
+  test('waits for an authorizer that takes its time, and asks each question once', async () => {
+    const asked: string[] = []
+    const slow: Authorizer = {
+      name: 'slow',
+      async authorize({ verb, resource }) {
+        asked.push(`${verb} ${resource}`)
+        await new Promise((resolve) => setImmediate(resolve))
+        if (verb === 'fail') throw new Error('no answer')
+        return { decision: verb === 'get' ? 'allow' : 'noOpinion', reason: `about ${verb}` }
+      },
+    }
+    const check = (verb: string) => `authorizer.group('').resource('pods').check('${verb}')`
+    const conditions = [{ name: 'c', expression: `${check('get')}.allowed()` }]
+    const variables = [{ name: 'v', expression: `${check('list')}.allowed()` }]
+    const asks = (expression: string, more = {}) =>
+      admit({ policy: { matchConditions: conditions, variables, ...validation(expression, more) }, authorizer: slow })
+    expect((await asks(`${check('get')}.allowed() && !variables.v && !${check('delete')}.allowed()`)).status).toBeUndefined()
+    expect(asked).toEqual(['get pods', 'list pods', 'delete pods'])
+    expect((await asks('variables.v', { messageExpression: `${check('watch')}.reason()` })).status?.message).toMatch(
+      /denied request: about watch$/,
+    )
+    expect((await asks(`${check('fail')}.error() == 'no answer' && ${check('fail')}.errored()`)).status).toBeUndefined()
   })
 
   const paramKind = { apiVersion: 'v1', kind: 'ConfigMap' }

@@ -12,6 +12,7 @@ import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
 import { admissionForbidden } from './chain.ts'
 import { type ActivationDeps, activation } from './policy-activation.ts'
 import { errorTypeOf, type PolicyCheck } from './policy-checks.ts'
+import { decided } from './policy-decisions.ts'
 import { type BoundPolicy, type FollowedPolicy, followPolicies } from './policy-following.ts'
 import { isExemptFromPolicies, matchCriteria } from './policy-matching.ts'
 import { checkNamespace, checkParamKind, paramsOf } from './policy-params.ts'
@@ -78,7 +79,8 @@ async function askOne(followed: Followed, request: AdmissionRequest, deps: Activ
     }
     if (params.length > 0) checkNamespace(request, deps)
     for (const param of params) {
-      const findings = await askPolicy(await followed.compiled(), variables, param)
+      const compiled = await followed.compiled()
+      const findings = await decided(request, () => askPolicy(compiled, variables, param))
       take(findings, followed, bound, request, { denied, annotations, checked: deps.checked })
       // Others are served between two evaluations.
       await nextTurn()

@@ -8,6 +8,7 @@ import { badRequest, forbidden, internalError, quote, StatusError, timeout } fro
 import { Budget, MATCH_CONDITIONS_BUDGET } from '../cel/budget.ts'
 import type { AdmissionRequest } from './admission.ts'
 import { type ActivationDeps, activation } from './policy-activation.ts'
+import { decided } from './policy-decisions.ts'
 import { conditionsHold } from './policy-expressions.ts'
 import type { WebhookClient } from './webhook-client.ts'
 import type { Webhook } from './webhook-configurations.ts'
@@ -46,7 +47,8 @@ async function onConditions(
   name: ResourceName,
   deps: WebhookDeps,
 ): Promise<ResourceName | undefined> {
-  const held = await conditionsHold(webhook.matchConditions, activation(request, name, deps), new Budget(MATCH_CONDITIONS_BUDGET))
+  const variables = activation(request, name, deps)
+  const held = await decided(request, () => conditionsHold(webhook.matchConditions, variables, new Budget(MATCH_CONDITIONS_BUDGET)))
   if (typeof held === 'boolean') return held ? name : undefined
   if (webhook.ignoresFailures) return undefined
   throw forbidden(request, request.name, held)
