@@ -24,7 +24,7 @@ const EVERYTHING: readonly NamedRuleWithOperations[] = [
 ]
 const NO_SELECTOR = selectorFromObject({})
 
-/** Questions of the server itself: a policy on them could lock everybody out. @see pkg/kubeapiserver/admission/exclusion/resources.go */
+/** Questions and orders to the server itself: a policy on them could lock everybody out. @see pkg/kubeapiserver/admission/exclusion/resources.go */
 const EXCLUDED: ReadonlySet<string> = new Set([
   'authentication.k8s.io/selfsubjectreviews',
   'authentication.k8s.io/tokenreviews',
@@ -32,6 +32,10 @@ const EXCLUDED: ReadonlySet<string> = new Set([
   'authorization.k8s.io/selfsubjectaccessreviews',
   'authorization.k8s.io/selfsubjectrulesreviews',
   'authorization.k8s.io/subjectaccessreviews',
+  'podpass.dev/accessexplanations',
+  'podpass.dev/clockadvances',
+  'podpass.dev/signingkeyrotations',
+  'podpass.dev/tokenrevocations',
 ])
 
 export function isExemptFromPolicies(request: AdmissionRequest): boolean {

@@ -218,6 +218,7 @@ describe('a policy', () => {
     const everything = { resourceRules: [{ apiGroups: ['*'], apiVersions: ['*'], operations: ['*'], resources: ['*'] }] }
     const policy = { matchConstraints: everything, ...validation('false') }
     expect((await admit({ policy, request: { group: 'authentication.k8s.io', resource: 'tokenreviews' } })).status).toBeUndefined()
+    expect((await admit({ policy, request: { group: 'podpass.dev', resource: 'tokenrevocations' } })).status).toBeUndefined()
     const kind = { group: 'admissionregistration.k8s.io', version: 'v1', kind: 'ValidatingAdmissionPolicy' }
     expect((await admit({ policy, request: { group: kind.group, resource: 'validatingadmissionpolicies', kind } })).status).toBeUndefined()
     expect((await admit({ policy })).status?.code).toBe(422)
