@@ -267,13 +267,11 @@ describe('a binding', () => {
     const check = (verb: string) => `authorizer.group('').resource('pods').check('${verb}')`
     const conditions = [{ name: 'c', expression: `${check('get')}.allowed()` }]
     const variables = [{ name: 'v', expression: `${check('list')}.allowed()` }]
-    const asks = (expression: string, more = {}) =>
-      admit({ policy: { matchConditions: conditions, variables, ...validation(expression, more) }, authorizer: slow })
+    const asks = (expression: string) =>
+      admit({ policy: { matchConditions: conditions, variables, ...validation(expression) }, authorizer: slow })
     expect((await asks(`${check('get')}.allowed() && !variables.v && !${check('delete')}.allowed()`)).status).toBeUndefined()
     expect(asked).toEqual(['get pods', 'list pods', 'delete pods'])
-    expect((await asks('variables.v', { messageExpression: `${check('watch')}.reason()` })).status?.message).toMatch(
-      /denied request: about watch$/,
-    )
+    expect((await asks(`variables.v || ${check('watch')}.reason() == 'about watch'`)).status).toBeUndefined()
     expect((await asks(`${check('fail')}.error() == 'no answer' && ${check('fail')}.errored()`)).status).toBeUndefined()
   })
 
