@@ -32,6 +32,9 @@ const file = [
   spec({ namespace: '*', resource: '*' }),
   '{"user":"old","namespace":"dev","resource":"pods"}',
   '{"group":"*","readonly":true,"namespace":"open"}',
+  spec({ user: '*', nonResourcePath: '/version' }),
+  spec({ group: '*', nonResourcePath: '/healthz' }),
+  spec({ user: 'frank', group: '*', namespace: 'lobby', resource: 'pods' }),
 ].join('\n')
 
 const cases: [string, Attributes, boolean][] = [
@@ -47,6 +50,11 @@ const cases: [string, Attributes, boolean][] = [
   ['an unversioned line of one resource', resource('old', 'create'), true],
   ['its paths, which it does not give', path('old', 'get', '/x'), false],
   ['any authenticated user of an unversioned star', resource('x', 'get', 'open', ['system:authenticated']), true],
+  ['an authenticated user of a star', path('x', 'get', '/version', ['system:authenticated']), true],
+  ['an anonymous user of a star', path('system:anonymous', 'get', '/version', ['system:unauthenticated']), false],
+  ['an authenticated user of a star for groups', path('x', 'get', '/healthz', ['system:authenticated']), true],
+  ['an anonymous user of a star for groups', path('system:anonymous', 'get', '/healthz', ['system:unauthenticated']), false],
+  ['anybody else beside a star', resource('x', 'get', 'lobby', ['system:authenticated']), true],
   ['an anonymous one', resource('x', 'get', 'open', ['system:unauthenticated']), false],
 ]
 

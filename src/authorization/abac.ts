@@ -43,9 +43,15 @@ function parsePolicy(line: string): AbacPolicy {
   if (!isRecord(value)) throw new TypeError('a policy is a JSON object')
   const { apiVersion, kind, spec } = value
   if (apiVersion === undefined && kind === undefined) return fromUnversioned(policyOf(value))
-  if (apiVersion !== API_VERSION || kind !== 'Policy') throw new TypeError(`no kind "${kind}" is registered for version "${apiVersion}"`)
+  if (apiVersion !== API_VERSION || kind !== 'Policy')
+    throw new TypeError(`no kind "${kind ?? 'Policy'}" is registered for version "${apiVersion ?? ''}"`)
   if (spec !== undefined && !isRecord(spec)) throw new TypeError('spec is a JSON object')
-  return policyOf(spec ?? {})
+  return anybody(policyOf(spec ?? {}))
+}
+
+/** A star for users or groups means everybody who is authenticated, and whatever else is said of the subject means nothing. */
+function anybody(policy: AbacPolicy): AbacPolicy {
+  return policy.user === '*' || policy.group === '*' ? { ...policy, user: '', group: ALL_AUTHENTICATED } : policy
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -67,9 +73,8 @@ function policyOf(members: Record<string, unknown>): AbacPolicy {
 
 /** Lines from before API versions: what is left out means everything. */
 function fromUnversioned(policy: AbacPolicy): AbacPolicy {
-  const converted = { ...policy, apiGroup: '*', nonResourcePath: '' }
+  const converted = { ...anybody(policy), apiGroup: '*', nonResourcePath: '' }
   if (policy.user === '' && policy.group === '') converted.group = ALL_AUTHENTICATED
-  if (policy.user === '*' || policy.group === '*') Object.assign(converted, { user: '', group: ALL_AUTHENTICATED })
   if (policy.namespace === '') converted.namespace = '*'
   if (policy.resource === '') converted.resource = '*'
   if (policy.namespace === '' && policy.resource === '') converted.nonResourcePath = '*'
@@ -105,8 +110,7 @@ function matches(policy: AbacPolicy, attributes: Attributes): boolean {
 /** Given both, both must match; given neither, nobody does. */
 function subjectMatches(policy: AbacPolicy, { username, groups }: UserInfo): boolean {
   if (policy.user === '' && policy.group === '') return false
-  const user = policy.user === '' || equalOrAny(policy.user, username)
-  return user && (policy.group === '' || policy.group === '*' || groups.includes(policy.group))
+  return (policy.user === '' || policy.user === username) && (policy.group === '' || groups.includes(policy.group))
 }
 
 function equalOrAny(policy: string, value: string): boolean {
