@@ -16,7 +16,12 @@ export async function podpassCall(client: Client, request: ClientRequest): Promi
   } catch (error) {
     // Only a missing object is named in the details.
     if (isStatusError(error) && error.status.code === 404 && error.status.details?.name === undefined)
-      throw failure(404, 'NotFound', 'the server is no podpass server, or was started without what this needs: the ledger of tokens, or a virtual clock', {})
+      throw failure(
+        404,
+        'NotFound',
+        'the server is no podpass server, or was started without what this needs: the ledger of tokens, or a virtual clock',
+        {},
+      )
     throw error
   }
 }

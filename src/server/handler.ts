@@ -17,7 +17,7 @@ import { requestTimeoutMs } from './deadline.ts'
 import type { Exchange, HeaderList } from './exchange.ts'
 import { distinctHeaders, header } from './exchange.ts'
 import { isLongRunning } from './fairness.ts'
-import { type Format, negotiate, PLAIN_JSON } from './negotiate.ts'
+import { type Format, negotiate, PRETTY_JSON } from './negotiate.ts'
 import { renderStatus } from './render.ts'
 import { attributesOf, type HandlerDeps, Request } from './request.ts'
 import { requestInfo } from './request-info.ts'
@@ -213,12 +213,16 @@ function statusOf(error: unknown, request: Request): Status {
   return internalError(error instanceof Error ? error.message : String(error)).status
 }
 
-/** Errors come in the client's encoding where it has one, never transformed, else in JSON. */
+/**
+ * Errors come in the client's encoding where it has one, never transformed, else in JSON for people.
+ *
+ * @see apiserver/pkg/endpoints/handlers/responsewriters/writers.go, WriteObjectNegotiated and WriteRawJSON
+ */
 function errorFormat(request: Request): Format {
   try {
     const format = negotiate(header(request.exchange, 'accept'), { watch: false, table: true, protobuf: true, pretty: request.pretty })
     return format.transform === 'none' ? format : { ...format, transform: 'none' }
   } catch {
-    return PLAIN_JSON
+    return PRETTY_JSON
   }
 }

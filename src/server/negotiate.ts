@@ -26,7 +26,7 @@ const STREAM_TYPES = WATCH_TYPES.map((type) => `${type};stream=watch`)
 const TRANSFORMS = new Set(['Table', 'PartialObjectMetadata', 'PartialObjectMetadataList'])
 
 export const PLAIN_JSON: Format = format('application/json', 'none', 'v1', false)
-const PRETTY_JSON: Format = format('application/json', 'none', 'v1', true)
+export const PRETTY_JSON: Format = format('application/json', 'none', 'v1', true)
 
 function format(media: MediaType, transform: Format['transform'], transformVersion: Format['transformVersion'], pretty: boolean): Format {
   return { media, transform, transformVersion, pretty, id: `${media};${transform};${transformVersion};${pretty}` }

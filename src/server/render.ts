@@ -191,7 +191,8 @@ function encodeAs(object: KubeObject, schema: string, format: Format, schemas: S
   switch (format.media) {
     case 'application/json': {
       const whole = schema === '' ? object : completeFor(schema, object, schemas)
-      return Buffer.concat([format.pretty ? encodePretty(whole) : encodeObject(whole), NEWLINE])
+      // Go's encoder ends with a newline, its indenting one does not.
+      return format.pretty ? encodePretty(whole) : Buffer.concat([encodeObject(whole), NEWLINE])
     }
     case 'application/yaml':
       return encodeYaml(schema === '' ? object : completeFor(schema, object, schemas))
