@@ -86,4 +86,11 @@ describe('a folder of keys', () => {
     writeFileSync(join(dir, 'lives.json'), '{"keys":[{}]}')
     await expect(KeyFolder.open(dir, { clock, firstKey })).rejects.toThrow('lives.json holds a key without kid or times')
   })
+
+  test('makes no key whose kid a command would take for a flag', async () => {
+    const folder = await KeyFolder.open(newFolder(), { clock, firstKey })
+    // One in 64 would be.
+    for (let i = 0; i < 300; i++) expect(await folder.prepare('ES256')).not.toMatch(/^-/)
+    await folder.close()
+  })
 })

@@ -165,6 +165,8 @@ export class KeyFolder implements TokenSigner {
   async #make(kind: KeyKind): Promise<RingKey> {
     const privateKey = await newKey(kind)
     const key = ringKey(privateKey)
+    // On a command line it would be taken for a flag.
+    if (key.verification.kid.startsWith('-')) return this.#make(kind)
     await writePrivately(this.#file(key.verification.kid), privateKey.export({ format: 'pem', type: 'pkcs8' }).toString())
     return key
   }
